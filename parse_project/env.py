@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+MIN_KEY_CHARS = 32
 _ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 _ADDRESS_SEPARATOR = re.compile(r";(?=[a-z+]+://)")  # between the addresses of a broker and its replacements
 
@@ -97,6 +98,16 @@ def secret(name: str, default: str, meaning: str) -> str:
         except OSError as error:
             raise BadVariable(f"{name}_FILE", path, f"the file cannot be read ({error.strerror})") from None
     return text(name, default, meaning)
+
+
+def sealing_keys(name: str, meaning: str) -> list[str]:
+    """Return the keys of a secret that are separated by commas. A short key stops the start and is not printed."""
+    keys = [key for part in secret(name, "", meaning).split(",") if (key := part.strip())]
+    if any(len(key) < MIN_KEY_CHARS for key in keys):
+        raise BadVariable(
+            name, "...", f"each key must have at least {MIN_KEY_CHARS} characters, with commas between keys"
+        )
+    return keys
 
 
 def address(name: str, default: str, meaning: str) -> str:

@@ -27,6 +27,10 @@ _CONFIGURED_KEY = env.secret(
 )
 HAS_CONFIGURED_KEY = bool(_CONFIGURED_KEY)
 SECRET_KEY = _CONFIGURED_KEY or stored_secret_key(DATA_DIR, create=not IS_READ_ONLY)
+SEALING_KEYS = env.sealing_keys(
+    "LEAFMILL_SEALING_KEYS",
+    "encrypt stored secrets: the first seals, all open, separated by commas; empty: derived from SECRET_KEY",
+)
 DEBUG = False
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "accepted host names, separated by commas")
 IS_INSECURE_ALLOWED = env.boolean(

@@ -16,7 +16,7 @@ from importlib import import_module
 from django.conf import settings
 from django.db import connection
 
-from apps.doctor.checks import clocks, database, machine, providers, servers, storage, workers
+from apps.doctor.checks import clocks, database, machine, providers, secrets, servers, storage, workers
 from apps.doctor.finding import Finding, State, failed, manage
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ PARTS = (
     Part("GPU", machine.gpu),
     Part("disk", storage.disk),
     Part("SECRET_KEY", machine.secret_key),
+    Part("stored secrets", secrets.sealed),
     Part("Flower's password", machine.flower_password),
     Part("user", machine.user),
 )

@@ -63,11 +63,11 @@ def refresh_listed_prices(row: Deployment) -> None:
 
 
 def kept_secrets(provider: Provider) -> dict[str, str]:
-    """Return the provider's secrets; {} if SECRET_KEY changed since they were sealed."""
+    """Return the provider's secrets; {} if no sealing key opens them."""
     try:
         return unsealed(provider.secrets_sealed)
     except sealed_secrets.BrokenSeal:
-        logger.warning("The secrets of %s cannot be read: SECRET_KEY changed. Enter them again", provider)
+        logger.warning("The secrets of %s cannot be read: the sealing keys changed. Enter them again", provider)
         return {}
 
 

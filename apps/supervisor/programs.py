@@ -17,6 +17,7 @@ from apps.supervisor.errors import CannotStart
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 FLOWER_USER = "admin"
+SEALING_KEYS = "LEAFMILL_SEALING_KEYS"
 FLOWER_CONFIGURATION = """\
 from parse_project import flower
 
@@ -96,7 +97,8 @@ def model_workers(processes: int) -> list[Member]:
 
 def ocr_worker() -> Member:
     """Return the OCR worker on the CPU; OCR_WORKER is the number of its processes."""
-    return Member("ocr-worker", (*_module("ocr_worker"), "ocr_cpu"))
+    secrets_of_others = ("SECRET_KEY", SEALING_KEYS, "DATABASE_URL", "QUEUE_STATUS_TOKEN", "METRICS_TOKEN")
+    return Member("ocr-worker", (*_without(*secrets_of_others), *_module("ocr_worker"), "ocr_cpu"))
 
 
 def flower(folder: Path) -> Member:
@@ -106,6 +108,7 @@ def flower(folder: Path) -> Member:
     credentials = f"{FLOWER_USER}:{flower_password(folder)}"
     configuration.write_text(FLOWER_CONFIGURATION.format(credentials=credentials), encoding="utf-8")
     command = (
+        *_without(SEALING_KEYS),
         *_module("celery"),
         *("-A", "parse_project.celery:app", "flower", f"--conf={configuration}"),
         *(f"--address={settings.HOST}", f"--port={settings.FLOWER_PORT}"),
@@ -153,6 +156,12 @@ def supervisor_configuration(members: list[Member], *, folder: Path) -> str:
         }
         lines += [f"[program:{member.name}]", *(f"{key}={value}" for key, value in options.items()), ""]
     return "\n".join(lines)
+
+
+def _without(*secrets_of_others: str) -> tuple[str, ...]:
+    """Return the beginning of a command that runs without these secrets in its environment."""
+    names = (name for secret in secrets_of_others for name in (secret, f"{secret}_FILE"))
+    return ("env", *(f"--unset={name}" for name in names))
 
 
 def _module(name: str) -> tuple[str, ...]:

@@ -20,8 +20,8 @@ MIN_PASSWORD_LENGTH = 8
 GPU_SECONDS = 1.8
 NO_GPU = "OCR runs on CPUs here."
 NEW_KEY = (
-    "set SECRET_KEY of all processes to the output of this command, then enter the providers' keys again, because the "
-    f"old key sealed them: {NEW_KEY_COMMAND}"
+    "set SECRET_KEY of all processes to the output of this command, then enter the providers' keys again unless "
+    f"LEAFMILL_SEALING_KEYS sealed them: {NEW_KEY_COMMAND}"
 )
 INSTALL_TESSERACT = "sudo apt-get install tesseract-ocr tesseract-ocr-deu"
 

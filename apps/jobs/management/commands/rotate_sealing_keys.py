@@ -1,0 +1,29 @@
+"""manage.py rotate_sealing_keys"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.core import sealed_secrets
+from apps.core.sealed_secrets import SealedBy
+
+
+class Command(BaseCommand):
+    help = "Seal all stored secrets with the first key of LEAFMILL_SEALING_KEYS. Older keys are not needed afterwards."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        lost = 0
+        for column in sealed_secrets.sealed_columns():
+            counts = sealed_secrets.reseal_column(column)
+            lost += counts[SealedBy.UNKNOWN_KEY]
+            self.stdout.write(
+                f"{column.label}: {counts[SealedBy.OLDER_KEY]:,} sealed again, {counts[SealedBy.FIRST_KEY]:,} already "
+                f"sealed with the first key, {counts[SealedBy.UNKNOWN_KEY]:,} that no key opens"
+            )
+        if lost:
+            raise CommandError(
+                f"{lost:,} secret(s) cannot be read. Add the key that sealed them to LEAFMILL_SEALING_KEYS and run "
+                "this again, or enter them again."
+            )

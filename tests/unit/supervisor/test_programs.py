@@ -1,0 +1,43 @@
+"""The environment of the members of the group of `make run`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from apps.supervisor import programs
+from apps.supervisor.programs import Member
+
+SECRETS = ("SECRET_KEY", "LEAFMILL_SEALING_KEYS", "LEAFMILL_SEALING_KEYS_FILE", "DATABASE_URL")
+SHOW = "import os; print(*os.environ)"
+
+
+def environment_of(member: Member) -> set[str]:
+    """Run Python as the member is run, and return the names of its variables."""
+    start = member.command[: member.command.index(sys.executable) + 1]
+    environment = dict(os.environ) | dict.fromkeys((*SECRETS, "CELERY_BROKER_URL"), "canary")
+    done = subprocess.run([*start, "-c", SHOW], env=environment, capture_output=True, text=True, timeout=60, check=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("name", "has"),
+    [("ocr", set()), ("flower", {"SECRET_KEY", "DATABASE_URL"}), ("worker", set(SECRETS))],
+)
+def test_members_get_only_their_own_secrets(name: str, has: set[str], tmp_path: Path, settings: Any) -> None:
+    (tmp_path / "run").mkdir()
+    made = {
+        "ocr": programs.ocr_worker,
+        "flower": lambda: programs.flower(tmp_path),
+        "worker": lambda: programs.worker("llm", "llm"),
+    }
+
+    found = environment_of(made[name]())
+
+    assert found & set(SECRETS) == has
+    assert "CELERY_BROKER_URL" in found
