@@ -52,8 +52,17 @@ CORS_ORIGINS = env.origins(
 )
 PUBLIC_URL = env.text("PUBLIC_URL", "", "start of links to the service behind a proxy").rstrip("/")
 CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
-HOST = env.text("HOST", "127.0.0.1", "address on which web and Flower listen")
+HOST = env.text("HOST", "127.0.0.1", "address on which web, its probes and Flower listen")
 PORT = env.integer("PORT", 8000, "port of the web process", minimum=1, maximum=65535)
+PROBE_PORT = env.integer(
+    "PROBE_PORT",
+    0,
+    "port on which the web process answers /livez and /readyz in threads of their own; 0: none",
+    maximum=65535,
+)
+ADMIN_PORT = env.integer(
+    "ADMIN_PORT", 0, "port of a web process for the admin alone; the others have no admin then; 0: none", maximum=65535
+)
 FLOWER_PORT = env.integer("FLOWER_PORT", 5555, "port of Flower", minimum=1, maximum=65535)
 FLOWER_URL = env.text(
     "FLOWER_URL", "", "URL of Flower for links in the admin; empty: FLOWER_PORT of the host that serves the admin"
@@ -93,6 +102,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+if ADMIN_PORT:
+    MIDDLEWARE.insert(2, "apps.api.middleware.AdminPortMiddleware")
 if CORS_ORIGINS:
     MIDDLEWARE.insert(1, "apps.api.middleware.CorsMiddleware")
 ROOT_URLCONF = "parse_project.urls"

@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.api.base import PublicView, json_response
+from apps.api.request_errors import DatabaseUnavailable
+
+READY_SECONDS = 1.9
+_asker = ThreadPoolExecutor(1, "readiness")
+_asking: list[Future[None]] = []
+_lock = threading.Lock()
+
+
+def database_answers() -> bool:
+    """Return whether the database answers within ``READY_SECONDS``.
+
+    A thread of its own asks, because a frozen database would hold the caller for longer. Probes that come meanwhile
+    wait for the same answer.
+    """
+    with _lock:
+        if not _asking or _asking[0].done():
+            _asking[:] = [_asker.submit(_ask_database)]
+        asking = _asking[0]
+    try:
+        asking.result(READY_SECONDS)
+    except (TimeoutError, DatabaseError):
+        return False
+    return True
+
+
+def _ask_database() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    finally:
+        connection.close()
 
 
 class Alive(PublicView):
@@ -24,8 +58,8 @@ class Ready(PublicView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        if not database_answers():
+            raise DatabaseUnavailable
         return json_response({"status": "ok", "database": "ok"})
 
 

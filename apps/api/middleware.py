@@ -15,7 +15,7 @@ from django.middleware.common import CommonMiddleware
 from django.utils.cache import patch_vary_headers
 
 from apps.api.error_responses import problem, problem_of_status
-from apps.api.request_errors import UnknownHost
+from apps.api.request_errors import NotFound, UnknownHost
 from apps.core import logs
 
 logger = logging.getLogger(__name__)
@@ -85,6 +85,23 @@ class RequestMiddleware:
         response.headers.setdefault("Content-Security-Policy", POLICY_OF_PAGES if is_page else POLICY_OF_DATA)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
+
+
+class AdminPortMiddleware:
+    """Serve the admin on ADMIN_PORT only, and nothing else there but its files and the probes.
+
+    The port is that of the connection, which no header changes.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_admin_port = request.META.get("SERVER_PORT") == str(settings.ADMIN_PORT)
+        is_admin = request.path_info == "/admin" or request.path_info.startswith("/admin/")
+        if is_admin != is_admin_port and not request.path_info.startswith(("/static/", "/livez", "/readyz")):
+            return problem(request, NotFound())
+        return self._get_response(request)
 
 
 class CorsMiddleware:

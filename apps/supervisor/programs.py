@@ -54,7 +54,8 @@ def members(folder: Path) -> tuple[list[Member], dict[str, str]]:
             if getattr(settings, name) == embedded:
                 environment[name] = embedded_broker.listening_url(folder)
     group += [
-        web(),
+        web("web", settings.PORT),
+        *([web("admin", settings.ADMIN_PORT)] if settings.ADMIN_PORT else []),
         worker("parse-worker", "parse_raw_file_job", "parse_raw_file_job_pages"),
         ocr_worker(),
         *model_workers(settings.MODEL_PROCESSES),
@@ -73,15 +74,16 @@ def embedded_broker_member(folder: Path) -> Member:
     return Member("valkey", command, priority=1, stop_seconds=BROKER_STOP_SECONDS)
 
 
-def web() -> Member:
+def web(name: str, port: int) -> Member:
+    """Return a web process. One on ADMIN_PORT serves the admin, the others the rest."""
     command = (
         *_module("granian"),
-        *("--interface", "asginl", "--host", settings.HOST, "--port", str(settings.PORT)),
+        *("--interface", "asgi", "--host", settings.HOST, "--port", str(port)),
         *("--http", "1", "--http1-buffer-size", "32768", "--backlog", "1024", "--backpressure", "4096"),
         *("--workers", "1", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "3"),
         "parse_project.asgi:application",
     )
-    return Member("web", command)
+    return Member(name, command)
 
 
 def worker(name: str, *queues: str) -> Member:

@@ -135,7 +135,7 @@ class RunningService:
         self.url = f"http://127.0.0.1:{port}"
         web = self.start(
             "web",
-            *(sys.executable, "-m", "granian", "--interface", "asginl", "--host", "127.0.0.1", "--port", str(port)),
+            *(sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
             *("--http", "1", "--http1-buffer-size", "32768", "--workers", "1", "--no-ws"),
             "parse_project.asgi:application",
         )

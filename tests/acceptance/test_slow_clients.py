@@ -13,6 +13,7 @@ import pytest
 from tests.acceptance.backends import EMBEDDED, Backends
 from tests.acceptance.running_service import RunningService, wait_for
 from tests.documents.long import long_document
+from tests.services import free_port
 
 pytestmark = pytest.mark.parametrize("backends", [EMBEDDED], indirect=True, scope="module")
 IDLE_SECONDS = 2.0
@@ -36,6 +37,7 @@ def service(backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> Ite
         "RESPONSE_IDLE_SECONDS": str(IDLE_SECONDS),
         "KEY_UPLOADS_AT_ONCE": "0",
         "TMPDIR": str(folder),
+        "PROBE_PORT": str(free_port()),
     }
     service = RunningService(backends, folder, settings)
     service.prepare()
@@ -73,7 +75,10 @@ def test_clients_that_stay_silent_hold_nobody_up(service: RunningService, reques
         began = time.monotonic()
         statuses = [client.get(path).status_code for path in ("/livez", "/readyz", "/admin/login/", "/api/v2/parse")]
 
-        assert statuses == [200] * 4
+        probes = f"http://127.0.0.1:{service.settings['PROBE_PORT']}"
+        statuses += [client.get(f"{probes}{path}").status_code for path in ("/livez", "/readyz")]
+
+        assert statuses == [200] * 6
         assert time.monotonic() - began < IDLE_SECONDS
         if "Content-Length" in text:
             answer = answer_to(silent[-1])

@@ -31,7 +31,7 @@ class Pod:
     def __init__(self, manifests: list[Manifest], name: str, *, folder: Path, broker_url: str) -> None:
         self.container: dict[str, Any] = pod_specs(manifests)[name]["containers"][0]
         self.folder = folder
-        self.port = free_port()
+        self.port, self.probe_port = free_port(), free_port()
         self.heartbeat = folder / f"heartbeat-{name}"
         (shared,) = of_kind(manifests, "ConfigMap").values()
         own = {variable["name"]: variable["value"] for variable in self.container.get("env", [])}
@@ -42,6 +42,7 @@ class Pod:
             "REDIS_URL": broker_url,
             "FLOWER_BASIC_AUTH": LOGIN,
             "WORKER_HEARTBEAT_FILE": str(self.heartbeat),
+            "PROBE_PORT": str(self.probe_port),
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
         }
         self.environment = inherited | shared["data"] | own | here
@@ -73,11 +74,12 @@ class Pod:
             words = [word.replace("/tmp/heartbeat", str(self.heartbeat)) for word in handler["exec"]["command"]]
             return subprocess.run(words, capture_output=True, timeout=10).returncode == 0
         headers = {header["name"]: header["value"] for header in handler["httpGet"].get("httpHeaders", [])}
-        return self.get(handler["httpGet"]["path"], headers=headers) == 200
+        port = self.probe_port if handler["httpGet"]["port"] == "probes" else self.port
+        return self.get(handler["httpGet"]["path"], port=port, headers=headers) == 200
 
-    def get(self, path: str, **more: Any) -> int:
+    def get(self, path: str, *, port: int = 0, **more: Any) -> int:
         try:
-            return httpx.get(f"http://127.0.0.1:{self.port}{path}", **more).status_code
+            return httpx.get(f"http://127.0.0.1:{port or self.port}{path}", **more).status_code
         except httpx.HTTPError:
             return 0
 

@@ -24,6 +24,7 @@ from apps.api.requests.rate_limits import UPLOAD_WAIT_SECONDS, network_of
 from apps.api.serving.environ import Environ, environ_of
 from apps.api.serving.incoming import IncomingBody, Receive
 from apps.api.serving.outgoing import Answer, Send, send_answer
+from apps.api.serving.probes import ProbeServer
 from apps.api.serving.sockets import allow_many_connections, drop_stalled_readers
 from apps.pages.model.errors import ParseError
 
@@ -54,11 +55,22 @@ class ThreadedApplication:
         self._bodies: Counter[str] = Counter()  # that are being received, by the address of the client
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if not self._listens:  # with the first request, because the server listens only after it has imported this
-            self._listens = True
-            drop_stalled_readers()
-        if scope["type"] == "http":
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            if not self._listens:  # the server listens after its message of the start
+                self._listens = True
+                drop_stalled_readers()
             await _Exchange(self, environ_of(scope), receive).serve(send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Answer the server's messages of its start and its end. The probes begin when it is about to listen."""
+        await receive()
+        if settings.PROBE_PORT:
+            ProbeServer((settings.HOST, settings.PROBE_PORT), asyncio.get_running_loop()).start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
     @contextmanager
     def counted_body(self, environ: Environ) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from tests.integration.api.conftest import Api, code_of
 
@@ -39,3 +40,21 @@ def test_a_long_host_name_is_cut_in_the_log(api: Api, caplog: pytest.LogCaptureF
     api.get("/api/health", headers={"host": "x" * 5000})
 
     assert max(map(len, caplog.messages)) < 500
+
+
+@pytest.mark.parametrize(
+    ("port", "admin", "api"), [("8000", 404, 401), ("8002", 302, 404)], ids=["main port", "port of the admin"]
+)
+@pytest.mark.django_db
+def test_the_admin_can_have_a_port_of_its_own(settings: Any, port: str, admin: int, api: int) -> None:
+    settings.ADMIN_PORT = 8002
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE[:2],
+        "apps.api.middleware.AdminPortMiddleware",
+        *settings.MIDDLEWARE[2:],
+    ]
+    client = Client(headers={"host": "127.0.0.1"})
+
+    assert client.get("/admin/", SERVER_PORT=port, headers={"x-forwarded-port": "8002"}).status_code == admin
+    assert client.get("/api/v2/parse", SERVER_PORT=port).status_code == api
+    assert client.get("/livez", SERVER_PORT=port).status_code == 200

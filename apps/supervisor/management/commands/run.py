@@ -34,8 +34,9 @@ class Command(BaseCommand):
                 left_over = processes.end(processes.processes_of(str(folder)), grace_seconds=5)
                 if left_over:
                     self._report(f"Ended {left_over} processes that an earlier run had left behind.")
-                preflight.refuse_taken_port(host=settings.HOST, port=settings.PORT, variable="PORT")
-                preflight.refuse_taken_port(host=settings.HOST, port=settings.FLOWER_PORT, variable="FLOWER_PORT")
+                for variable in ("PORT", "FLOWER_PORT", "PROBE_PORT", "ADMIN_PORT"):
+                    if port := getattr(settings, variable):
+                        preflight.refuse_taken_port(host=settings.HOST, port=port, variable=variable)
                 self._prepare_database()
                 members, environment = programs.members(folder)
                 group = supervision.Group(members, folder=folder, environment=environment, report=self._report)
@@ -71,7 +72,8 @@ class Command(BaseCommand):
         password_file = Path(settings.DATA_DIR) / "flower_password"
         self._report("Leafmill is ready; the first document may wait some seconds until the workers are.")
         self._report(f"  API      {web}/api/docs")
-        self._report(f"  Admin    {web}/admin/")
+        admin = f"http://{_in_url(settings.HOST)}:{settings.ADMIN_PORT}" if settings.ADMIN_PORT else web
+        self._report(f"  Admin    {admin}/admin/")
         self._report(
             f"  Flower   http://{_in_url(settings.HOST)}:{settings.FLOWER_PORT}"
             f"   user {programs.FLOWER_USER}, password in {password_file}"
