@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 # Check a connection before its next use if it was idle for this long: the server may have been restarted.
 IDLE_SECONDS = 1.0
@@ -30,6 +31,7 @@ Result = TypeVar("Result")
 
 _pool: _Pool | None = None
 _thread = threading.local()
+_commits_asynchronously = False
 
 
 def share_connections() -> None:
@@ -59,14 +61,34 @@ def borrowed_connection() -> Iterator[None]:
             _thread.depth = depth
 
 
+def commit_asynchronously(created: BaseDatabaseWrapper) -> None:
+    """Let PostgreSQL answer commits on this connection before they are on disk, except for durable transactions."""
+    global _commits_asynchronously
+    if created.vendor == "postgresql":
+        _commits_asynchronously = True
+        with created.cursor() as cursor:
+            cursor.execute("SET synchronous_commit TO OFF")
+
+
 @contextmanager
 def durable_transaction() -> Iterator[None]:
     """Open a transaction whose commit survives a power cut. On SQLite other commits may be lost in one."""
-    if connection.vendor == "sqlite" and not connection.in_atomic_block:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA synchronous=FULL")
-    with transaction.atomic():
-        yield
+    is_sqlite = connection.vendor == "sqlite" and not connection.in_atomic_block
+    if is_sqlite:
+        _execute("PRAGMA synchronous=FULL")
+    try:
+        with transaction.atomic():
+            if _commits_asynchronously:
+                _execute("SET LOCAL synchronous_commit TO ON")
+            yield
+    finally:
+        if is_sqlite and connection.connection is not None:
+            _execute("PRAGMA synchronous=NORMAL")
+
+
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 def retried_on_conflict(work: Callable[Parameters, Result]) -> Callable[Parameters, Result]:

@@ -42,7 +42,7 @@ from django.dispatch import receiver
 
 from apps.core import grouped_writes, logs, tracing, worker_heartbeat
 from apps.core.background_thread import log_failure
-from apps.core.database_connections import borrowed_connection, close_idle_connections
+from apps.core.database_connections import borrowed_connection, close_idle_connections, commit_asynchronously
 from apps.jobs.commands import clean_up, deliver_webhooks
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
 from apps.jobs.stages import recognize
@@ -140,11 +140,9 @@ def end_log(**_: Any) -> None:
 def do_not_wait_for_the_disk(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Let PostgreSQL commit asynchronously in workers: after a power cut the last moments of work are repeated.
 
-    The web process accepts documents, and its commits do wait.
+    The web process accepts documents, and its commits do wait; so does the ledger before a call is sent.
     """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SET synchronous_commit TO OFF")
+    commit_asynchronously(connection)
 
 
 @task_failure.connect

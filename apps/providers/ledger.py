@@ -13,7 +13,7 @@ from django.db.models import Avg, Count, Q, QuerySet, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.core.database_connections import borrowed_connection
+from apps.core.database_connections import borrowed_connection, durable_transaction
 from apps.core.grouped_writes import GroupedWrites
 from apps.pages.per_process import PerProcess
 from apps.providers.calls.usage import ServiceTier, TokenUsage
@@ -135,8 +135,14 @@ def _write_ended(rows: Sequence[Usage]) -> Sequence[None]:
     return [None] * len(rows)
 
 
+def _write_begun(rows: Sequence[Usage]) -> Sequence[Usage]:
+    """Insert the rows, and wait until they are on disk: afterwards the calls are sent, and cost money."""
+    with durable_transaction():
+        return Usage.objects.bulk_create(rows)
+
+
 _begun: PerProcess[GroupedWrites[Usage, Usage]] = PerProcess(
-    lambda: GroupedWrites("calls-begun", lambda rows: Usage.objects.bulk_create(rows), seconds=0.02)
+    lambda: GroupedWrites("calls-begun", _write_begun, seconds=0.02)
 )
 # A page whose call has ended occupies no part of the width, so it may wait longer.
 _ended: PerProcess[GroupedWrites[Usage, None]] = PerProcess(

@@ -21,6 +21,7 @@ from django.db.models import Count, F, Max, Min, Q, Sum
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.core.database_connections import durable_transaction
 from apps.core.event_loop import event_loop
 from apps.providers import deployment_faults
 from apps.providers.batches.settling import ReadyPages, fail_requests, release_unsent
@@ -72,7 +73,7 @@ def _form(waiting: Any, deployment_id: int) -> bool:
             break
         chosen.append(pk)
         size += length
-    with transaction.atomic():
+    with durable_transaction():  # with it the calls of its pages: afterwards they are sent, and cost money
         now = timezone.now()
         batch = Batch.objects.create(
             deployment_id=deployment_id, key=secrets.token_hex(12), created_at=now, check_at=now
