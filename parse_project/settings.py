@@ -360,15 +360,21 @@ REDIS_URL = env.address(
 
 # --- API -------------------------------------------------------------------------------------------------------------
 
+PROJECT_OPEN_PAGES = env.integer(
+    "PROJECT_OPEN_PAGES", 20_000, "pages that one project may have in jobs that have not ended; 0: no limit"
+)
+OPEN_PAGES = env.integer(
+    "OPEN_PAGES", 100_000, "pages that all projects together may have in jobs that have not ended; 0: no limit"
+)
 KEY_REQUESTS_PER_MINUTE = env.integer(
     "KEY_REQUESTS_PER_MINUTE",
-    0,
+    60_000,
     "requests a minute that an API key may send, unless its row in the admin says otherwise; 0: no limit",
     maximum=1_000_000,
 )
 KEY_UPLOADS_AT_ONCE = env.integer(
     "KEY_UPLOADS_AT_ONCE",
-    0,
+    10,
     "uploads that an API key may send at once, unless its row in the admin says otherwise; 0: no limit",
     maximum=10_000,
 )

@@ -32,4 +32,5 @@ os.environ["LEAFMILL_DATA"] = _folder
 
 from parse_project.settings import *  # noqa: E402, F403 (all settings, after the environment is set)
 
+KEY_REQUESTS_PER_MINUTE = KEY_UPLOADS_AT_ONCE = 0  # they need Redis or Valkey
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast; test passwords need no slow hash

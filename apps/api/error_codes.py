@@ -50,6 +50,7 @@ CODES: dict[str, ErrorKind] = {
     "invalid_schema": ErrorKind(422, "The JSON schema cannot be used"),
     "schema_too_large": ErrorKind(422, "The JSON schema is too large"),
     "rate_limited": ErrorKind(429, "The key has sent too many requests", retryable=True),
+    "queue_full": ErrorKind(429, "Too many pages wait to be parsed", retryable=True),
     "too_many_uploads": ErrorKind(429, "The key sends too many uploads at once", retryable=True),
     "too_many_wrong_keys": ErrorKind(429, "The address has sent too many wrong keys"),
     "url_not_allowed": ErrorKind(422, "The address must not be fetched"),

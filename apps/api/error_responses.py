@@ -18,7 +18,7 @@ from apps.api.error_codes import error_kind
 from apps.api.request_errors import InvalidOptions, LimitReached, OptionProblem
 from apps.documents.errors import StorageFull
 from apps.documents.storage import NO_SPACE
-from apps.jobs.errors import IntakePaused, InvalidOption, ModeNotAvailable
+from apps.jobs.errors import IntakePaused, InvalidOption, ModeNotAvailable, QueueFull
 from apps.pages.model.errors import PageOutOfRange, ParseError, UnplannedError
 
 logger = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def problem(request: HttpRequest | Request, error: ParseError) -> HttpResponse:
     response.error_code = error.code  # type: ignore[attr-defined]
     if not kind.retryable:
         response["x-should-retry"] = "false"
-    if isinstance(error, IntakePaused | LimitReached):
+    if isinstance(error, IntakePaused | QueueFull | LimitReached):
         response["Retry-After"] = str(error.wait_seconds)
     elif kind.retryable and kind.status in (409, 503, 504, 507):
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)

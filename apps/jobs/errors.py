@@ -1,8 +1,8 @@
 """The errors of commands on jobs.
 
 JobError (a ParseError)
-  JobNotFound, JobNotFinished, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused
-  ResultMissing, TooSlowToEstimate
+  JobNotFound, JobNotFinished, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused,
+  QueueFull, ResultMissing, TooSlowToEstimate
   IllegalMove       NotCancellable
   InvalidOption     ModeNotAvailable
 BrokerUnavailable (a ParseError)
@@ -76,6 +76,14 @@ class IntakePaused(JobError):
     code = "intake_paused"
     retryable = True
     wait_seconds = 60
+
+
+class QueueFull(JobError):
+    """Too many pages wait to be parsed. Send the request again later."""
+
+    code = "queue_full"
+    retryable = True
+    wait_seconds = 30
 
 
 class QuotaExceeded(DocumentError):

@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 from typing import Any, BinaryIO, TypeVar
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
 from apps.accounts.models import Project, ProjectQuota
@@ -47,6 +47,14 @@ MAX_ATTEMPTS_OF_PAGE = 100
 def project_quota(project_id: UUID) -> ProjectQuota | None:
     """Return the limits of a project; None when it has none."""
     return ProjectQuota.objects.filter(project_id=project_id).first()
+
+
+def open_pages(project_id: UUID | None = None) -> int:
+    """Return the pages of jobs that have not ended, of a project or of all; one for a job that is not split yet."""
+    jobs = ParseJob.objects.filter(state__in=OPEN_JOBS)
+    if project_id is not None:
+        jobs = jobs.filter(project_id=project_id)
+    return int(jobs.aggregate(pages=Sum(Coalesce("page_count", 1)))["pages"] or 0)
 
 
 def find_job(*, project: Project, job_id: str) -> ParseJob:

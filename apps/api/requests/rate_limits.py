@@ -1,7 +1,8 @@
 """Limits on clients: requests a minute and uploads at once of an API key, and wrong keys a minute of an address.
 
 The counts are in Redis or Valkey, so they hold for all web processes together. A minute begins with the first request
-that it counts. A limit that is off costs nothing, the others one exchange with the store. While the store does not
+that it counts. A limit that is off costs nothing, a
+low one an exchange with the store for each request. While the store does not
 answer, requests are not limited: a limit protects the service, and must not be what stops it.
 """
 
@@ -11,9 +12,11 @@ import ipaddress
 import logging
 import math
 import secrets
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -40,6 +43,19 @@ _store_fails_until = 0.0
 Counted = TypeVar("Counted")
 
 
+@dataclass
+class _CountedAhead:
+    """Requests of a key that this process has counted in the store already: those after ``used``, up to ``until``."""
+
+    used: int
+    until: int
+    ends_at: float
+
+
+_counted_ahead: dict[str, _CountedAhead] = {}
+_lock = threading.Lock()
+
+
 class KeyRateLimit(BaseThrottle):
     """Count the request for its key and keep the headers that say what is left. Raise RateLimited over the limit."""
 
@@ -50,7 +66,7 @@ class KeyRateLimit(BaseThrottle):
             return True
         key: ApiKey = cast(Any, request.user).api_key
         limit = settings.KEY_REQUESTS_PER_MINUTE if key.requests_per_minute is None else key.requests_per_minute
-        counted = _count(f"leafmill:requests:{key.pk}") if limit else None
+        counted = _count(f"leafmill:requests:{key.pk}", limit) if limit else None
         if counted is None:
             return True
         used, reset_seconds = counted
@@ -111,7 +127,7 @@ def upload_slot(request: Request) -> Iterator[None]:
 def count_wrong_key(request: HttpRequest | Request) -> None:
     """Count a wrong key for the address that sent it. Raise TooManyWrongKeys over the limit."""
     limit = settings.WRONG_KEYS_PER_MINUTE
-    counted = _count(f"leafmill:wrong-keys:{client_network(request)}") if limit else None
+    counted = _count(f"leafmill:wrong-keys:{client_network(request)}", limit) if limit else None
     if counted is not None and counted[0] > limit:
         detail = f"This address has sent more than {limit} wrong keys in a minute. Check the key, then try again."
         raise TooManyWrongKeys(detail, wait_seconds=counted[1])
@@ -138,18 +154,35 @@ def network_of(meta: Mapping[str, Any]) -> str:
     return str(address)
 
 
-def _count(name: str) -> tuple[int, int] | None:
-    """Count one in the present minute. Return the count and the seconds left, or None if the store does not answer."""
+def _count(name: str, limit: int) -> tuple[int, int] | None:
+    """Count one in the present minute. Return the count and the seconds left, or None if the store does not answer.
+
+    For a high limit a process takes a thousandth of it at once, so that most requests cost no exchange with the store.
+    """
+    batch = max(1, limit // 1000)
+    with _lock:
+        ahead = _counted_ahead.get(name)
+        if ahead is not None and ahead.used < ahead.until and time.monotonic() < ahead.ends_at:
+            ahead.used += 1
+            return ahead.used, math.ceil(ahead.ends_at - time.monotonic())
 
     def count(client: redis.Redis) -> tuple[int, int]:
         with client.pipeline() as exchange:
             exchange.set(name, 0, nx=True, ex=WINDOW_SECONDS)
-            exchange.incr(name)
+            exchange.incrby(name, batch)
             exchange.pttl(name)
             _, used, left_milliseconds = exchange.execute()
-        return used, max(1, math.ceil(left_milliseconds / 1000))
+        return used, left_milliseconds
 
-    return _exchange(count)
+    counted = _exchange(count)
+    if counted is None:
+        return None
+    until, left_milliseconds = counted
+    used, left_seconds = until - batch + 1, left_milliseconds / 1000
+    if batch > 1:
+        with _lock:
+            _counted_ahead[name] = _CountedAhead(used, until, time.monotonic() + left_seconds)
+    return used, max(1, math.ceil(left_seconds))
 
 
 def _add_upload(name: str, upload: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +15,7 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import Project, ProjectQuota
 from apps.jobs import queries
-from apps.jobs.errors import InvalidOption, ModeNotAllowed, ModeNotAvailable, QuotaExceeded
+from apps.jobs.errors import InvalidOption, ModeNotAllowed, ModeNotAvailable, QueueFull, QuotaExceeded
 from apps.jobs.models import ParseJob
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.pauses import check_intake
@@ -24,6 +25,9 @@ from apps.providers.ledger import NANOS_PER_MICRO, spent
 from apps.providers.models import Provider, Usage
 
 DAY = timedelta(days=1)
+ROOM_SECONDS = 1.0
+"""How long a count of open pages is used, so that many requests cost one query."""
+_counted_pages: dict[UUID | None, tuple[float, int]] = {}
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,10 @@ class Admission:
 def admit(*, project: Project, mode: str, options: JobOptions, tier: str) -> Admission:
     """Decide in which mode a new job of the project is parsed. ``tier`` is the one that the request names.
 
-    Raises IntakePaused, ModeNotAllowed, QuotaExceeded, ModeNotAvailable and InvalidOption.
+    Raises IntakePaused, QueueFull, ModeNotAllowed, QuotaExceeded, ModeNotAvailable and InvalidOption.
     """
     check_intake()
+    check_room(project)
     quota = queries.project_quota(project.pk)
     modes = {mode, *(rule.parsing_conf.mode or mode for rule in options.auto_mode_rules)}
     if quota is not None:
@@ -65,6 +70,22 @@ def admit(*, project: Project, mode: str, options: JobOptions, tier: str) -> Adm
     targets = [target for wanted in sorted(modes) for target in targets_of(wanted, rules)]
     warnings += check_prices(targets, options, quota)
     return Admission(mode, uses_models=modes - unserved != {FAST}, warnings=tuple(warnings))
+
+
+def check_room(project: Project) -> None:
+    """Raise QueueFull while the project, or all together, have too many pages that are not parsed yet."""
+    for project_id, limit, whose in (
+        (project.pk, settings.PROJECT_OPEN_PAGES, "This project has"),
+        (None, settings.OPEN_PAGES, "The service has"),
+    ):
+        if not limit:
+            continue
+        counted_at, pages = _counted_pages.get(project_id, (-ROOM_SECONDS, 0))
+        if time.monotonic() - counted_at >= ROOM_SECONDS:
+            pages = queries.open_pages(project_id)
+            _counted_pages[project_id] = time.monotonic(), pages
+        if pages >= limit:
+            raise QueueFull(f"{whose} {pages} pages to parse, {limit} is the limit. Send the request again later.")
 
 
 def admit_annotation(*, project: Project, options: JobOptions, kind: str) -> Sequence[dict[str, str]]:

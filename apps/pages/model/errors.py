@@ -19,8 +19,8 @@ ParseError
         BudgetReserved, AnswersLater
       ProvidersUnavailable, AllProvidersFailed, BudgetExceeded, ProviderNotAllowed, UnusableAnswer
   JobError                   a command that the state or the options of a job forbid
-    JobNotFound, JobNotFinished, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused
-    ResultMissing, TooSlowToEstimate
+    JobNotFound, JobNotFinished, BatchNotFound, ConfigurationNotFound, ModeNotAllowed, IntakePaused,
+    QueueFull, ResultMissing, TooSlowToEstimate
     IllegalMove
       NotCancellable
     InvalidOption

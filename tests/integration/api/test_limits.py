@@ -169,3 +169,14 @@ def test_a_limited_request_is_in_the_metrics(settings: Any, transactional_db: No
     line = next(line for line in metrics.splitlines() if line.startswith("leafmill_limited_requests_total"))
     assert line.startswith('leafmill_limited_requests_total{code="rate_limited"} ')
     assert float(line.rpartition(" ")[2]) >= 2
+
+
+def test_a_high_limit_is_counted_in_batches(transactional_db: None, valkey_url: str) -> None:
+    limited = limit_of_key(requests_per_minute=5000)
+
+    responses = [limited.get(f"{PARSE}/versions") for _ in range(7)]
+
+    assert [response["RateLimit-Remaining"] for response in responses] == [str(5000 - used) for used in range(1, 8)]
+    with services.redis_client(valkey_url) as client:
+        (name,) = client.keys("leafmill:requests:*")
+        assert int(client.get(name)) == 10, "two batches of five"

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.accounts.models import Project, ProjectQuota
-from apps.jobs.errors import InvalidOption, ModeNotAvailable, QuotaExceeded
+from apps.jobs.errors import InvalidOption, ModeNotAvailable, QueueFull, QuotaExceeded
+from apps.jobs.models import ParseJob
 from apps.jobs.options import JobOptions
+from apps.jobs.scheduling import admission
 from apps.jobs.scheduling.admission import admit
+from apps.jobs.states import JobState
 from apps.providers.catalog import catalog
 from apps.providers.models import Provider, Usage
 from tests.fakes.deployments import deploy
@@ -127,3 +131,28 @@ def test_a_projects_money_for_a_day_counts_the_calls_whose_cost_is_known(
 
     with pytest.raises(QuotaExceeded):
         warnings(project)
+
+
+def test_too_many_open_pages_are_refused_until_jobs_end(
+    project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "ROOM_SECONDS", 0.0)
+    settings.PROJECT_OPEN_PAGES, settings.OPEN_PAGES = 5, 9
+    other = Project.objects.create(name="another")
+    now = timezone.now()
+    for owner, pages in ((project, 4), (project, None), (other, 4)):
+        ParseJob.objects.create(
+            project=owner, page_count=pages, mode="fast", tier="fast", created_at=now, updated_at=now, deadline_at=now
+        )
+
+    def refusal_of(owner: Project) -> str:
+        try:
+            admit(project=owner, mode="fast", options=JobOptions(), tier="fast")
+        except QueueFull as error:
+            return error.detail
+        return ""
+
+    assert "This project has 5 pages to parse, 5 is the limit" in refusal_of(project)
+    assert "The service has 9 pages to parse, 9 is the limit" in refusal_of(other)
+    ParseJob.objects.filter(page_count=None).update(state=JobState.SUCCEEDED)
+    assert (refusal_of(project), refusal_of(other)) == ("", "")
