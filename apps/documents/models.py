@@ -41,6 +41,11 @@ class Document(models.Model):
         return f"{self.name} ({self.id})"
 
     @property
+    def is_new(self) -> bool:
+        """The row is not saved yet."""
+        return self._state.adding
+
+    @property
     def extension(self) -> str:
         """The file name extension in lower case without the dot; empty if there is none."""
         stem, dot, ending = self.name.rpartition(".")
@@ -92,6 +97,9 @@ class DirectoryFile(models.Model):
 
 class Removal(models.Model):
     """Bytes to be removed: recorded in the transaction that deletes their rows, deleted when the bytes are removed.
+
+    The bytes of an upload are recorded before they are written, and the transaction that creates their row deletes the
+    record. So a process that dies in between leaves no bytes for ever.
 
     ``key`` is a file or a folder in storage. It is removed at ``due_at``, and again at ``written_until``: until then a
     worker that has not noticed the deletion may still write there.

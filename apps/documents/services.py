@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import BinaryIO
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -27,6 +27,8 @@ MAX_NAME_BYTES = 255
 REMOVAL_BATCH = 500
 # The process that recorded a removal carries it out at once; housekeeping does if that process has not by then.
 REMOVAL_GRACE = timedelta(minutes=1)
+# A request that has stored its bytes creates their row within seconds.
+WITHOUT_ROW = timedelta(hours=1)
 RETRY_REMOVAL_AFTER = timedelta(minutes=10)
 
 
@@ -39,10 +41,7 @@ def store_upload(
     external_file_id: str = "",
     kept_as_file: bool = True,
 ) -> Document:
-    """Store the bytes durably, then create the row. Raise EmptyFile if there are none. The caller checks the size.
-
-    ``kept_as_file`` False: the document is deleted with the last of its jobs.
-    """
+    """Store the bytes as ``store_bytes`` does, then create the row."""
     document = store_bytes(
         project=project,
         name=name,
@@ -51,9 +50,15 @@ def store_upload(
         external_file_id=external_file_id,
         kept_as_file=kept_as_file,
     )
-    with removed_if_refused(document):
-        document.save(force_insert=True)
+    with removed_if_refused(document), transaction.atomic():
+        add_document(document)
     return document
+
+
+def add_document(document: Document) -> None:
+    """Create the row of a document whose bytes are stored, inside the caller's transaction."""
+    document.save(force_insert=True)
+    Removal.objects.filter(pk=storage.document_folder(document.pk)).delete()
 
 
 @contextmanager
@@ -62,7 +67,7 @@ def removed_if_refused(document: Document) -> Iterator[None]:
     try:
         yield
     except IntegrityError:
-        storage.delete_below(storage.document_folder(document.pk))
+        remove([storage.document_folder(document.pk)])
         raise
 
 
@@ -75,7 +80,11 @@ def store_bytes(
     external_file_id: str = "",
     kept_as_file: bool = True,
 ) -> Document:
-    """Store the bytes as ``store_upload`` does, and return the document without saving its row."""
+    """Store the bytes durably, and return the document without its row; ``add_document`` or a new job creates that.
+
+    Bytes that have no row after ``WITHOUT_ROW`` are removed. Raise EmptyFile if there are none. The caller
+    checks the size. ``kept_as_file`` False: the document is deleted with the last of its jobs.
+    """
     sha256, size = hashlib.sha256(), 0
     content.seek(0)
     while chunk := content.read(1024 * 1024):
@@ -94,6 +103,8 @@ def store_bytes(
         kept_as_file=kept_as_file,
     )
     content.seek(0)
+    until = Now() + WITHOUT_ROW
+    Removal.objects.create(key=storage.document_folder(document.id), noted_at=until, due_at=until)
     storage.write(storage.original(document.id), content, durable=True)
     return document
 

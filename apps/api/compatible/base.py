@@ -67,7 +67,7 @@ def submit(request: Request, source: Upload | Document, accepted: JobRequest) ->
     if isinstance(source, Upload):
         check_type(source.content.read(HEAD_BYTES))
         source.content.seek(0)
-        source = store(caller.project, source, kept_as_file=False)
+        source = store(caller.project, source)
     return submit_job(project=caller.project, document=source, request=accepted, api_key=caller.api_key)
 
 

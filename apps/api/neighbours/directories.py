@@ -228,7 +228,7 @@ class UploadToDirectory(ApiView):
             )
 
         def create() -> HttpResponse:
-            document.save(force_insert=True)
+            documents.add_document(document)
             return json_response(_represent_file(_added(directory, document, fields), directory))
 
         with documents.removed_if_refused(document):

@@ -166,7 +166,7 @@ class UploadView(FirstApiView):
             accepted = translated.accept(caller.project, options)
             if form.upload is not None:
                 check_type(form.upload.content.read(HEAD_BYTES))
-                document = store(caller.project, form.upload, kept_as_file=False)
+                document = store(caller.project, form.upload)
             elif options.source_url:
                 with translated.errors_by_field():
                     document = named_document(caller.project, options)
@@ -311,7 +311,7 @@ def _document_in_s3(project: Project, translated: UploadRequest) -> Document:
         content.seek(0)
         check_type(content.read(HEAD_BYTES))
         name = translated.s3_path.rpartition("/")[2] or "document"
-        return store(project, Upload(name, content, size), kept_as_file=False)
+        return store(project, Upload(name, content, size))
 
 
 @contextmanager

@@ -80,7 +80,7 @@ class Files(ApiView):
             )
 
         def create() -> HttpResponse:
-            document.save(force_insert=True)
+            documents.add_document(document)
             return json_response(represent_file(document))
 
         with documents.removed_if_refused(document):
@@ -203,8 +203,9 @@ def find_file(project: Project, file_id: str) -> Document:
     return documents.find_document(project=project, document_id=file_id)
 
 
-def store(project: Project, upload: Upload, *, kept_as_file: bool = True) -> Document:
-    return documents.store_upload(project=project, name=upload.name, content=upload.content, kept_as_file=kept_as_file)
+def store(project: Project, upload: Upload) -> Document:
+    """Store the bytes of a document that is deleted with its last job. ``submit_job`` creates its row."""
+    return documents.store_bytes(project=project, name=upload.name, content=upload.content, kept_as_file=False)
 
 
 def _order(order_by: str | None, where: str) -> SortOrder:

@@ -107,7 +107,7 @@ class ParseUpload(ApiView):
             accepted = accept_request(project, options_of(project, upload))
             accepted = with_unknown_fields(accepted, upload.fields, known={CONFIGURATION})
             check_type(upload.content.read(HEAD_BYTES))
-            document = store(project, upload, kept_as_file=False)
+            document = store(project, upload)
         return _submit_once(request, document, accepted)
 
 
@@ -224,7 +224,7 @@ def named_document(project: Project, options: ParseRequest) -> Document:
     """
     if options.source_url:
         with document_at_url(options) as upload:
-            return store(project, upload, kept_as_file=False)
+            return store(project, upload)
     if not options.file_id:
         raise FileMissing
     document = find_file(project, options.file_id)

@@ -13,6 +13,8 @@ from django.utils import timezone
 from apps.accounts.models import ApiKey, Project
 from apps.core import sealed_secrets, tracing
 from apps.core.database_connections import durable_transaction
+from apps.documents import services as documents
+from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document
 from apps.jobs import webhook_events
@@ -51,12 +53,13 @@ class JobRequest:
 def submit_job(
     *, project: Project, document: Document | None, request: JobRequest, api_key: ApiKey | None = None, name: str = ""
 ) -> ParseJob:
-    """Accept a job. Once this returns, the job is durable; its first message is published after the commit.
+    """Accept a job, and with it a document that is new. Once this returns, both are durable.
 
-    A job that copies the pages of another needs no document, only its ``name``. Raises DocumentNotFound when the
-    document was deleted meanwhile.
+    The first message is published after the commit. A job that copies the pages of another needs no document, only its
+    ``name``. Raises DocumentNotFound when the document was deleted meanwhile.
     """
     now = timezone.now()
+    brings_document = document is not None and document.is_new
     job = ParseJob(
         id=new_job_id(request.kind),
         kind=request.kind,
@@ -82,6 +85,8 @@ def submit_job(
     )
     try:
         with durable_transaction():
+            if document is not None and brings_document:
+                documents.add_document(document)
             job.save(force_insert=True)
             if request.webhooks:
                 webhooks.add_to_job(project=project, job_id=job.pk, targets=request.webhooks)
@@ -89,6 +94,9 @@ def submit_job(
             start_job_step(job=job, stage=Stage.SPLIT)
     except IntegrityError as error:
         if document is None or Document.objects.filter(pk=document.pk).exists():
+            raise
+        if brings_document:  # the project was deleted
+            documents.remove([storage.document_folder(document.pk)])
             raise
         raise DocumentNotFound from error
     tracing.mark_affected(job.pk)

@@ -17,6 +17,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.models import Project
+from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.documents.models import Document, Removal
@@ -30,6 +31,7 @@ from apps.jobs.models import JobPage, LeaderLock, PageAnswer, PageAttempt, Parse
 from apps.jobs.scheduling import retention
 from apps.jobs.states import JobState, Stage
 from apps.providers.models import Usage
+from tests.documents.long import long_document
 from tests.integration.jobs.conftest import Submit, ended_days_ago, exists, run, run_to
 
 DAY = timedelta(days=1)
@@ -49,6 +51,25 @@ def make_removals_due() -> None:
     past = timezone.now() - timedelta(minutes=1)
     Removal.objects.update(due_at=past)
     Removal.objects.filter(written_until__isnull=False).update(written_until=past)
+
+
+@pytest.mark.parametrize("is_accepted", [True, False])
+@pytest.mark.django_db(transaction=True)
+def test_the_bytes_of_an_upload_are_kept_only_if_the_job_was_accepted(settings: Any, *, is_accepted: bool) -> None:
+    """A process may die after it has stored the bytes and before the job is committed."""
+    project = Project.objects.create(name="uploads")
+    document = documents.store_bytes(
+        project=project, name="a.pdf", content=io.BytesIO(long_document(1)), kept_as_file=False
+    )
+    if is_accepted:
+        submit_job(project=project, document=document, request=JobRequest("fast", "fast", "latest"))
+
+    make_removals_due()
+    clean_up.clean_up()
+
+    assert len(files(settings)) == is_accepted
+    assert Document.objects.filter(pk=document.pk).exists() == is_accepted
+    assert not Removal.objects.exists()
 
 
 def test_an_expired_job_is_removed_completely(submit: Submit, settings: Any) -> None:
@@ -153,11 +174,10 @@ def test_a_document_removed_meanwhile_cannot_be_parsed(submit: Submit, project: 
     document = job.document
     assert document is not None
     asked = JobRequest(mode="fast", tier="fast", version="latest")
-    document_id = document.pk
     clean_up.clean_up()
 
     with pytest.raises(DocumentNotFound):
-        submit_job(project=project, document=Document(pk=document_id, name="a"), request=asked)
+        submit_job(project=project, document=document, request=asked)
 
     assert not ParseJob.objects.exists()
 
