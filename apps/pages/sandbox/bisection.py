@@ -117,7 +117,8 @@ class RangeReading:
         """Handle the failure of the next part: fail the page if it was alone, else cut up the pages not yet read.
 
         A child that is not fresh may have failed because of earlier work; then the pages not yet read are tried again
-        together. The first page that crashes or times out alone is read again carefully, and so are all pages after it.
+        together. The first page that crashes, times out or takes too much memory alone is read again carefully, and so
+        are all pages after it: the system may have killed its child for the memory of other processes.
         """
         if isinstance(error, PageTimeout):
             self._timeouts += 1
@@ -133,7 +134,7 @@ class RangeReading:
             self._parts[:0] = [rest] if rest else []
             return
         if len(part) == 1 and rest:
-            if isinstance(error, PageCrashed | PageTimeout) and not self._careful:
+            if isinstance(error, PageCrashed | PageTimeout | PageMemoryExceeded) and not self._careful:
                 self._careful = True
                 self._parts[:0] = [rest]
                 return

@@ -22,7 +22,7 @@ import msgspec
 from apps.pages.model import vision_image
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.errors import Stopped, UnplannedError
+from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 from apps.pages.model.region_table import RegionTable, decode_region_table
@@ -243,9 +243,15 @@ class Reader:
         ``max_pages``, no page is read and the second value is None. Raise the errors of ``inspect`` and
         ``read_range``.
         """
-        for _attempt in range(MAX_READER_DEATHS + 1):
+        for attempt in range(MAX_READER_DEATHS + 1):
             with suppress(Hangup), self._child(document, limits, pages=max_pages + 1) as child:
-                facts = inspect(child, password=password, limits=limits, should_stop=should_stop)
+                try:
+                    facts = inspect(child, password=password, limits=limits, should_stop=should_stop)
+                except DamagedDocument as error:
+                    # The system may have killed the child for the memory of other processes.
+                    if attempt == 0 and isinstance(error.__cause__, Hangup):
+                        continue
+                    raise
                 requested = page_numbers(facts)
                 if not 0 < len(requested) <= max_pages:
                     return facts, None

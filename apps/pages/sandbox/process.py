@@ -70,7 +70,7 @@ class ReaderProcess:
         self._frames = FrameReader(self._control)
         self._ready = False
         self._closed = False
-        self._in_step = True
+        self._is_idle = True
         scratch = str(self._scratch.path)
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         arguments = [str(theirs.fileno()), str(os.getpid()), scratch, str(user_id), work]
@@ -100,8 +100,9 @@ class ReaderProcess:
                     "The process that reads documents could not be started; its log has the reason."
                 ) from error
             self._ready = True
-        if not self._in_step:
+        if not self._is_idle:
             raise Hangup
+        self._is_idle = False  # until the child has ended: an exception out of a signal handler may lose it
         ours, theirs = socket.socketpair()
         try:
             protocol.send(self._control, Kind.FORK, Fork(limits, pages), files=(document, theirs.fileno()))
@@ -118,7 +119,6 @@ class ReaderProcess:
 
     def end_child(self, *, hung_up: bool) -> Ended:
         """Kill the child if it is alive. ``hung_up``: it closed its socket, so it may be dying by itself."""
-        self._in_step = False  # an exception out of a signal handler may keep us from reading the reply
         protocol.send(self._control, Kind.HUNG_UP if hung_up else Kind.END)
         try:
             kind, body = self._frames.read(max_bytes=_CONTROL_BYTES, until=time.monotonic() + _CONTROL_SECONDS)
@@ -127,7 +127,7 @@ class ReaderProcess:
             ended = msgspec.json.decode(body, type=Ended)
         except (Late, Garbage, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Hangup from error
-        self._in_step = True
+        self._is_idle = True
         return ended
 
     def close(self) -> None:

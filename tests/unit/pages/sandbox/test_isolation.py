@@ -177,6 +177,42 @@ def test_reading_stops_soon_after_should_stop(reader: Reader, strange: Strange) 
     assert psutil.Process(reader.pid).children() == []
 
 
+def test_a_child_that_was_forgotten_is_no_fault_of_the_next_document(reader: Reader, strange: Strange) -> None:
+    """An exception out of a signal handler may come between the fork of a child and its first request."""
+    with strange("fine").open("rb") as document:
+        reader._fork(document.fileno(), PATIENT, pages=1)
+
+    assert reader.inspect(strange("fine one")).page_count == 1
+    assert read(reader, strange("fine one")) == ["one"]
+
+
+@pytest.mark.parametrize(("inspection", "page"), [("work 0.6", "fine one"), ("fine", "work 0.6")])
+def test_a_document_whose_child_was_killed_from_outside_is_read(
+    reader: Reader, strange: Strange, inspection: str, page: str
+) -> None:
+    """The system may kill any child when other processes take the memory."""
+    assert reader.inspect(strange("fine")).page_count == 1
+    assert reader.pid is not None
+    process, killed = psutil.Process(reader.pid), list[int]()
+
+    def kill_a_child() -> None:
+        while not killed:
+            for child in process.children():
+                if child.cpu_times().user > 0.1:
+                    child.kill()
+                    killed.append(child.pid)
+
+    killer = threading.Thread(target=kill_a_child)
+    killer.start()
+    facts, entries = reader.inspect_and_read(strange(page, inspection=inspection), page_numbers=lambda _: [1])
+    killer.join()
+
+    assert killed
+    assert facts.page_count == 1
+    assert entries is not None
+    assert result_of(entries[0]) in ("one", "worked for 0.6 s")
+
+
 def test_a_killed_reader_is_replaced(reader: Reader, strange: Strange) -> None:
     assert read(reader, strange("fine one")) == ["one"]
     first = reader.pid
