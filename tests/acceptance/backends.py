@@ -71,16 +71,19 @@ def _backends(name: str, *, broker: Service, redis: Service, database: Service |
         broker.start()
 
     environment = {"CELERY_BROKER_URL": broker.url, "REDIS_URL": redis.url}
+    servers = {"broker": broker}
+    if redis is not broker:
+        servers["redis"] = redis
     if database is not None:
+        servers["database"] = database
         environment["DATABASE_URL"] = database.url
-    servers = {server.name: server for server in (broker, redis, database) if server is not None}
     return Backends(
         name,
         environment,
         flush=flush,
         stop_broker=broker.stop,
         start_broker=start_broker,
-        pids=lambda: {name: server.pid for name, server in servers.items()},
+        servers=servers,
     )
 
 

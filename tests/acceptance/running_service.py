@@ -12,7 +12,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 
 import httpx
 
-from tests.services import free_port
+from tests.services import Service, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LEASE_SECONDS = 2.0
@@ -31,6 +31,7 @@ SHORT_TIMES = {
     "RESEND_SECONDS": "1.5",
     "PROVIDERS_REREAD_SECONDS": "1",
 }
+START_SECONDS = 90.0  # much less on a machine with nothing else to do
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
@@ -38,7 +39,8 @@ MANAGE = (sys.executable, str(ROOT / "manage.py"))
 class Backends:
     """The database, broker and Redis that the service uses.
 
-    ``flush`` empties the broker and the chord counters; ``pids`` returns the servers' process ids by name.
+    ``flush`` empties the broker and the chord counters; ``servers``: "broker", "redis" if
+    that is another, and "database" if there is a server for it.
     """
 
     name: str
@@ -46,7 +48,11 @@ class Backends:
     flush: Callable[[], None]
     stop_broker: Callable[[], None]
     start_broker: Callable[[], None]
-    pids: Callable[[], dict[str, int]] = dict
+    servers: Mapping[str, Service] = field(default_factory=dict)
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids of the servers by the names of their programs."""
+        return {server.name: server.pid for server in self.servers.values()}
 
 
 @dataclass
@@ -130,7 +136,8 @@ class RunningService:
         self.processes.append(process)
         return process
 
-    def start_web(self) -> Process:
+    def start_web(self, *, wait: bool = True) -> Process:
+        """Start a web process on a new port. ``wait``: until it answers."""
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         web = self.start(
@@ -139,17 +146,20 @@ class RunningService:
             *("--http", "1", "--http1-buffer-size", "32768", "--workers", "1", "--no-ws"),
             "parse_project.asgi:application",
         )
-        wait_for(self._answers, "the web process answers", seconds=30)
+        if wait:
+            wait_for(self._answers, "the web process answers", seconds=START_SECONDS)
         return web
 
-    def start_worker(self, name: str = "parse", *queues: str) -> Process:
+    def start_worker(self, name: str = "parse", *queues: str, wait: bool = True) -> Process:
+        """Start a worker for these queues. ``wait``: until it has connected to the broker."""
         before = len(self.processes)
         worker = self.start(
             f"worker-{name}",
             *MANAGE,
             *("work", *(queues or PARSE_QUEUES), "--name", f"{name}{before}"),
         )
-        wait_for(lambda: b" ready." in worker.log.read_bytes(), "the worker is ready", seconds=30)
+        if wait:
+            wait_for(lambda: b" ready." in worker.log.read_bytes(), "the worker is ready", seconds=START_SECONDS)
         return worker
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -21,20 +21,24 @@ from tests.chaos.invariants import Accepted, FaultVerdict, check, fingerprint, l
 
 SETTINGS = {"PAGES_PER_RANGE": "4", "WINDOW_PER_JOB": "8", "SHORT_ROAD_PAGES": "2"}
 FAST = '{"tier":"fast","version":"latest"}'
-ACCEPT_SECONDS = 120.0
 END_SECONDS = 180.0
 
 
 @dataclass
 class Rig:
-    """A running service, the control of its failpoints, and what it has accepted."""
+    """A running service, the control of its failpoints, and what it has accepted.
+
+    ``waits``: a process that was started again is waited for. ``patience``: seconds until an upload is given up.
+    """
 
     service: RunningService
     control: Control
     accepted: Accepted = field(default_factory=Accepted)
-    workers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    workers: dict[str, tuple[RunningService, tuple[str, ...]]] = field(default_factory=dict)
     running: dict[str, Process] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
+    waits: bool = True
+    patience: float = 120.0
 
     @classmethod
     def make(cls, backends: Backends, folder: Path, **settings: str) -> Rig:
@@ -47,9 +51,9 @@ class Rig:
         rig.running["web"] = service.start_web()
         return rig
 
-    def start_worker(self, name: str, *queues: str) -> Process:
-        """Start a worker that ``heal`` starts again when it has died."""
-        self.workers[name] = queues
+    def start_worker(self, name: str, *queues: str, **settings: str) -> Process:
+        """Start a worker that ``heal`` starts again when it has died. ``settings``: other than the service's."""
+        self.workers[name] = replace(self.service, settings=self.service.settings | settings), queues
         return self._start(name)
 
     def heal(self) -> list[str]:
@@ -64,9 +68,10 @@ class Rig:
 
     def _start(self, name: str) -> Process:
         if name == "web":
-            self.running[name] = self.service.start_web()
+            self.running[name] = self.service.start_web(wait=self.waits)
         else:
-            self.running[name] = self.service.start_worker(name, *self.workers[name])
+            service, queues = self.workers[name]
+            self.running[name] = service.start_worker(name, *queues, wait=self.waits)
         return self.running[name]
 
     def close(self) -> list[str]:
@@ -79,7 +84,7 @@ class Rig:
 
     def submit(self, document: CorpusDocument, *, configuration: str = FAST, tier: str = "fast") -> str:
         """Upload until the service has accepted the document, and return the job's id. Heal what dies meanwhile."""
-        key, until = uuid.uuid4().hex, time.monotonic() + ACCEPT_SECONDS
+        key, until = uuid.uuid4().hex, time.monotonic() + self.patience
         content = document.path.read_bytes()
         while True:
             try:

@@ -50,6 +50,7 @@ CASES = [
 ]
 BALANCED = '{"tier":"balanced","version":"latest","disable_cache":true}'
 HIT_SECONDS = 60.0
+MODEL_LEASE_SECONDS = 10.0  # outlasts the import of litellm
 
 
 class Scene:
@@ -66,7 +67,7 @@ class Scene:
         """Start the worker whose process runs into the failpoint, if it does not run yet."""
         if kind == "model" and "model" not in self.rig.running:
             deploy(self.rig.service, deployed(self.provider))
-            self.rig.start_worker("model", "llm")
+            self.rig.start_worker("model", "llm", LEASE_SECONDS=str(MODEL_LEASE_SECONDS))
             self.rig.run_calm(self.documents, configuration=BALANCED, tier="balanced")
         if kind == "housekeeping" and "housekeeping" not in self.rig.running:
             self.rig.start_worker("housekeeping", "housekeeping")
@@ -138,10 +139,11 @@ class Scene:
 
 
 class Waker:
-    """Sends SIGCONT to the process that the failpoint stopped, after three leases."""
+    """Sends SIGCONT to the process that the failpoint stopped, after three leases of its work."""
 
-    def __init__(self, rig: Rig) -> None:
+    def __init__(self, rig: Rig, kind: str) -> None:
         self._rig = rig
+        self._seconds = 3 * (MODEL_LEASE_SECONDS if kind == "model" else LEASE_SECONDS)
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> None:
@@ -152,7 +154,7 @@ class Waker:
 
     def _run(self) -> None:
         wait_for(lambda: bool(self._rig.control.hits()), "a process reaches the failpoint", seconds=HIT_SECONDS)
-        time.sleep(3 * LEASE_SECONDS)
+        time.sleep(self._seconds)
         signal_if_there(self._rig.control.hits()[0].pid, signal.SIGCONT)
 
 
@@ -178,7 +180,7 @@ def test_every_job_ends_as_if_calm(scene: Scene, name: str, action: str) -> None
     scene.kills_of_model_workers += kind == "model"
     rig.control.arm(name, action)
 
-    with Waker(rig) if action == "stop" else nullcontext():
+    with Waker(rig, kind) if action == "stop" else nullcontext():
         scene.lead_to(name)
         wait_for(lambda: bool(rig.control.hits()), f"a process reaches {name}", seconds=HIT_SECONDS)
         rig.wait_for_all()
