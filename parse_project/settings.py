@@ -79,6 +79,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "axes",
     "apps.accounts",
     "apps.documents",
     "apps.providers",
@@ -101,9 +102,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # the last, to see the result of a login
 ]
 if ADMIN_PORT:
     MIDDLEWARE.insert(2, "apps.api.middleware.AdminPortMiddleware")
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 if CORS_ORIGINS:
     MIDDLEWARE.insert(1, "apps.api.middleware.CorsMiddleware")
 ROOT_URLCONF = "parse_project.urls"
@@ -390,6 +393,17 @@ TRUSTED_PROXIES = env.integer(
     "proxies before the web process that add the client's address to X-Forwarded-For; 0: the header is ignored",
     maximum=10,
 )
+# Failed logins are counted in the database, for a user and an address together, so nobody can lock out others.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_CLIENT_IP_CALLABLE = "apps.accounts.client_address.login_address"
+AXES_LOCKOUT_CALLABLE = "apps.accounts.logins.refuse_login"
+AXES_SENSITIVE_PARAMETERS = ["csrfmiddlewaretoken", "next", "otp_token"]
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -492,5 +506,6 @@ LOGGING = {
     "loggers": {
         "django.server": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
+        "axes": {"level": "ERROR"},  # apps/monitoring/login_counts.py logs failed logins
     },
 }

@@ -13,27 +13,27 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, disable_cre
 
 # They would add one series per metric, with its creation time.
 disable_created_metrics()  # type: ignore[no-untyped-call]
-_registry = CollectorRegistry()
+REGISTRY = CollectorRegistry()
 if settings.PROMETHEUS_MULTIPROC_DIR:
     Path(settings.PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 _REQUESTS = Counter(
     "api_http_requests",
     "HTTP requests by route; the status is 2xx, 4xx...",
     ["method", "handler", "status"],
-    registry=_registry,
+    registry=REGISTRY,
 )
 _SECONDS = Histogram(
     "api_http_request_duration_seconds",
     "Time until the response starts",
     ["method", "handler"],
-    registry=_registry,
+    registry=REGISTRY,
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
 _LIMITED = Counter(
     "leafmill_limited_requests",
     "Requests that got 429, by error code",
     ["code"],
-    registry=_registry,
+    registry=REGISTRY,
 )
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "(none)"
@@ -60,7 +60,7 @@ class CountRequests:
 def exposition() -> bytes:
     """Return the metrics of this process, or with PROMETHEUS_MULTIPROC_DIR those of all that share the folder."""
     if not settings.PROMETHEUS_MULTIPROC_DIR:
-        return generate_latest(_registry)
+        return generate_latest(REGISTRY)
     from prometheus_client.multiprocess import MultiProcessCollector
 
     registry = CollectorRegistry()

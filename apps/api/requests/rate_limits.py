@@ -8,13 +8,12 @@ answer, requests are not limited: a limit protects the service, and must not be 
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +24,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from apps.accounts.client_address import network_of
 from apps.accounts.models import ApiKey
 from apps.api.request_errors import RateLimited, TooManyUploads, TooManyWrongKeys
 from apps.api.requests.awaited_bodies import BodyNeeded, awaited_body
@@ -38,7 +38,6 @@ logger = logging.getLogger(__name__)
 WINDOW_SECONDS = 60
 UPLOAD_WAIT_SECONDS = 5
 STORE_PAUSE_SECONDS = 5.0
-_IPV6_NETWORK = 64  # bits: one subscriber has at least a network of this size
 _store_fails_until = 0.0
 Counted = TypeVar("Counted")
 
@@ -127,31 +126,10 @@ def upload_slot(request: Request) -> Iterator[None]:
 def count_wrong_key(request: HttpRequest | Request) -> None:
     """Count a wrong key for the address that sent it. Raise TooManyWrongKeys over the limit."""
     limit = settings.WRONG_KEYS_PER_MINUTE
-    counted = _count(f"leafmill:wrong-keys:{client_network(request)}", limit) if limit else None
+    counted = _count(f"leafmill:wrong-keys:{network_of(request.META)}", limit) if limit else None
     if counted is not None and counted[0] > limit:
         detail = f"This address has sent more than {limit} wrong keys in a minute. Check the key, then try again."
         raise TooManyWrongKeys(detail, wait_seconds=counted[1])
-
-
-def client_network(request: HttpRequest | Request) -> str:
-    return network_of(request.META)
-
-
-def network_of(meta: Mapping[str, Any]) -> str:
-    """Return the address of the client of a request, or its network of 64 bits if it has IPv6.
-
-    With TRUSTED_PROXIES it is the address that the outermost of these proxies wrote into X-Forwarded-For.
-    """
-    sent = [each.strip() for each in meta.get("HTTP_X_FORWARDED_FOR", "").split(",")]
-    proxies = settings.TRUSTED_PROXIES
-    direct = str(meta.get("REMOTE_ADDR") or "")
-    try:
-        address = ipaddress.ip_address(sent[-proxies] if 0 < proxies <= len(sent) else direct)
-    except ValueError:
-        return direct
-    if isinstance(address, ipaddress.IPv6Address):
-        return str(address.ipv4_mapped or ipaddress.ip_network((address, _IPV6_NETWORK), strict=False))
-    return str(address)
 
 
 def _count(name: str, limit: int) -> tuple[int, int] | None:

@@ -17,10 +17,11 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.accounts.client_address import network_of
 from apps.api.middleware import REFUSAL
 from apps.api.request_errors import Overloaded, TooManyUploads
 from apps.api.requests.awaited_bodies import META_NAME, AwaitedBody, BodyNeeded, MissingInput
-from apps.api.requests.rate_limits import UPLOAD_WAIT_SECONDS, network_of
+from apps.api.requests.rate_limits import UPLOAD_WAIT_SECONDS
 from apps.api.serving.environ import Environ, environ_of
 from apps.api.serving.incoming import IncomingBody, Receive
 from apps.api.serving.outgoing import Answer, Send, send_answer

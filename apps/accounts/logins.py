@@ -1,0 +1,26 @@
+"""The response to logins of a user and an address that failed too often (django-axes counts them)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from axes.helpers import get_client_username
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+ERROR_CODE = "too_many_logins"
+
+
+def refuse_login(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:
+    """Return 429 and when the next login is accepted. A login that is refused does not prolong the time."""
+    username = get_client_username(request, credentials)
+    attempts = AccessAttempt.objects.filter(username=username, ip_address=request.axes_ip_address)  # type: ignore[attr-defined]
+    last_at = attempts.order_by("-attempt_time").values_list("attempt_time", flat=True).first() or timezone.now()
+    seconds = max(1, round((last_at + settings.AXES_COOLOFF_TIME - timezone.now()).total_seconds()))
+    refused = render(request, "accounts/login_refused.html", {"minutes": -(-seconds // 60)}, status=429)
+    refused["Retry-After"] = str(seconds)
+    refused.error_code = ERROR_CODE  # type: ignore[attr-defined]
+    return refused
