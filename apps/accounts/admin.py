@@ -58,11 +58,11 @@ class ProjectAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = [
-        *("name", "beginning", "project", "created_at", "expires_at", "revoked_at"),
+        *("name", "beginning", "project", "scopes", "created_at", "last_used_at", "expires_at", "revoked_at"),
         *("requests_per_minute", "uploads_at_once"),
     ]
     list_select_related = ["project"]
-    readonly_fields = ["project", "name", "beginning", "created_at", "expires_at", "revoked_at"]
+    readonly_fields = ["project", "name", "beginning", "created_at", "last_used_at", "expires_at", "revoked_at"]
     actions = ["revoke"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

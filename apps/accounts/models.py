@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
@@ -63,6 +65,31 @@ class ProjectQuota(models.Model):
         return f"quota of {self.project}"
 
 
+class Scope(models.TextChoices):
+    """What an API key may do."""
+
+    READ = "read", "read files, jobs and results"
+    PARSE = "parse", "upload, parse, cancel and delete"
+    ADMIN = "admin", "manage the project and its keys"
+
+
+ALL_SCOPES = " ".join(Scope.values)
+
+
+def validate_scopes(value: str) -> None:
+    unknown = sorted(set(value.split()) - set(Scope.values))
+    if unknown or not value.split():
+        raise ValidationError(f"Scopes are {', '.join(Scope.values)}, with blanks between.")
+
+
+def validate_networks(value: str) -> None:
+    for each in filter(None, (part.strip() for part in value.split(","))):
+        try:
+            ip_network(each, strict=False)
+        except ValueError:
+            raise ValidationError(f"{each!r} is no address or network such as 203.0.113.7 or 10.1.0.0/16.") from None
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def valid(self) -> ApiKeyQuerySet:
         """Return the keys that are accepted now, by the database's clock."""
@@ -83,6 +110,21 @@ class ApiKey(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    scopes = models.CharField(
+        max_length=50,
+        default=ALL_SCOPES,
+        db_default=ALL_SCOPES,
+        validators=[validate_scopes],
+        help_text="what the key may do, with blanks between: read, parse, admin",
+    )
+    allowed_addresses = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_networks],
+        help_text="addresses or networks that may use the key, with commas between; empty: all",
+    )
     requests_per_minute = models.PositiveIntegerField(
         null=True,
         blank=True,
@@ -103,6 +145,16 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.beginning}...)"
+
+    def has_scope(self, scope: Scope) -> bool:
+        return scope in self.scopes.split()
+
+    def allows(self, address: IPv4Address | IPv6Address | None) -> bool:
+        """Return whether requests from this address may use the key. Without a list all may."""
+        networks = [
+            ip_network(each.strip(), strict=False) for each in self.allowed_addresses.split(",") if each.strip()
+        ]
+        return not networks or any(address in network for network in networks if address is not None)
 
 
 class IdempotencyKey(models.Model):

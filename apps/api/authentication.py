@@ -8,8 +8,9 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from apps.accounts import services as accounts
+from apps.accounts.client_address import address_of
 from apps.accounts.models import ApiKey, Project
-from apps.api.request_errors import WRONG_PROJECT, NotFound, Unauthenticated
+from apps.api.request_errors import WRONG_PROJECT, AddressNotAllowed, NotFound, Unauthenticated
 from apps.api.requests import rate_limits
 
 MAX_KEY_CHARS = 200
@@ -36,6 +37,8 @@ class ApiKeyAuthentication(BaseAuthentication):
         if api_key is None:
             rate_limits.count_wrong_key(request)
             raise Unauthenticated
+        if api_key.allowed_addresses and not api_key.allows(address_of(request.META)):
+            raise AddressNotAllowed
         project_id = request.GET.get("project_id")
         if project_id and not api_key.project.is_called(project_id):
             raise NotFound(WRONG_PROJECT)

@@ -14,7 +14,9 @@ from rest_framework.views import APIView
 
 from apps.accounts.models import Project
 from apps.api.authentication import Caller
+from apps.api.request_errors import ScopeMissing
 from apps.api.requests.rate_limits import KeyRateLimit
+from apps.api.scopes import Scopes
 
 
 class ApiView(APIView):
@@ -23,6 +25,16 @@ class ApiView(APIView):
     parser_classes = ()
     throttle_classes: tuple[type[KeyRateLimit], ...] = (KeyRateLimit,)
     http_method_names = ["get", "head", "post", "put", "delete"]  # noqa: RUF012
+    scopes: Scopes
+
+    def check_permissions(self, request: Request) -> None:
+        """Raise ScopeMissing if the key lacks the scope that the view declares for the method."""
+        super().check_permissions(request)
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if isinstance(request.user, Caller) and hasattr(self, method.lower()):
+            scope = self.scopes[method]
+            if not request.user.api_key.has_scope(scope):
+                raise ScopeMissing(f"The API key lacks the scope {scope}. Use a key that has it.")
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         return JSONRenderer(), "application/json"

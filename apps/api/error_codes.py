@@ -30,6 +30,8 @@ CODES: dict[str, ErrorKind] = {
     "invalid_idempotency_key": ErrorKind(400, "The idempotency key is not valid"),
     "confirmation_required": ErrorKind(400, "The request needs a confirmation"),
     "unauthenticated": ErrorKind(401, "A valid API key or token is required"),
+    "scope_missing": ErrorKind(403, "The API key lacks a scope"),
+    "ip_not_allowed": ErrorKind(403, "The API key may not be used from this address"),
     "origin_not_allowed": ErrorKind(403, "Pages of other websites may not use this address"),
     "not_found": ErrorKind(404, "The requested object does not exist"),
     "method_not_allowed": ErrorKind(405, "The address does not support this HTTP method"),

@@ -118,6 +118,18 @@ class Unauthenticated(RequestError):
     code = "unauthenticated"
 
 
+class ScopeMissing(RequestError):
+    """The API key may not do this. Use a key with the scope that is named, or ask the operator for one."""
+
+    code = "scope_missing"
+
+
+class AddressNotAllowed(RequestError):
+    """The API key may not be used from this address. Ask the operator to add the address to the key."""
+
+    code = "ip_not_allowed"
+
+
 class LimitReached(RequestError):
     """The client has reached a limit of the service. Wait, then send the request again."""
 

@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView, Sp
 from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.annotations import classify, extract, split
 from apps.api.compatible import urls as compatible
-from apps.api.neighbours import batches, directories, page_images, projects
+from apps.api.neighbours import api_keys, batches, directories, page_images, projects
 from apps.api.progress import events, page_details
 from apps.api.v1 import urls as first_api
 from apps.api.v2 import configurations, estimate, files, images, parse, result_files
@@ -22,6 +22,7 @@ CONFIGURATIONS = "api/v1/beta/configurations"
 DIRECTORIES = "api/v1/beta/directories"
 BATCHES = "api/v2/batches"
 WEBHOOKS = "api/v1/beta/webhook-configs"
+KEYS = "api/v1/api-keys"
 DESCRIPTION = {"OAS_VERSION": "3.1.0"}  # the models use the JSON Schema of OpenAPI 3.1
 
 urlpatterns = [
@@ -88,6 +89,9 @@ urlpatterns = [
     path(f"{SPLIT}/<str:job_id>/cancel", split.CancelSplit.as_view()),
     path(OLD_SPLIT, split.SplitJobs.as_view(), name="split_beta"),
     path(f"{OLD_SPLIT}/<str:job_id>", split.SplitJobById.as_view(), name="split_beta_by_id"),
+    path(KEYS, api_keys.KeysOfProject.as_view()),
+    path(f"{KEYS}/<str:key_id>", api_keys.KeyById.as_view()),
+    path(f"{KEYS}/<str:key_id>/rotate", api_keys.RotateKey.as_view()),
     path("api/v1/projects", projects.ProjectsOfKey.as_view()),
     path("api/v1/projects/<str:project_id>", projects.ProjectById.as_view()),
     path("api/v2/projects", projects.PagedProjects.as_view()),

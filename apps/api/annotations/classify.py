@@ -17,6 +17,7 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, job_list_query, query
+from apps.api.scopes import PARSES
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import STATUS, ApiStatus, CreditUsage, DeletedJob, ErrorSummary, represent_job
 from apps.jobs.commands.cancel import cancel_job
@@ -101,6 +102,8 @@ class ClassifyJobList(BaseModel):
 
 
 class ClassifyJobs(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_classify",
         tags=["classify"],
@@ -152,6 +155,8 @@ class ClassifyJobs(ApiView):
 
 
 class ClassifyJobById(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="get_classify",
         tags=["classify"],
@@ -173,6 +178,8 @@ class ClassifyJobById(ApiView):
 
 
 class CancelClassify(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="cancel_classify", tags=["classify"], request=None, responses={200: ClassifyJob, **PROBLEMS}
     )

@@ -18,6 +18,7 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, job_list_query, query
+from apps.api.scopes import PARSES, READS_BY_POST
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import STATUS, ApiStatus, DeletedJob, ErrorSummary, PageTotals, represent_job
 from apps.jobs.commands.cancel import cancel_job
@@ -138,6 +139,8 @@ class ExtractJobList(BaseModel):
 
 
 class ExtractJobs(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_extract",
         tags=["extract"],
@@ -183,6 +186,8 @@ class ExtractJobs(ApiView):
 
 
 class ValidateSchema(ApiView):
+    scopes = READS_BY_POST
+
     @extend_schema(
         operation_id="validate_extract_schema",
         tags=["extract"],
@@ -197,6 +202,8 @@ class ValidateSchema(ApiView):
 
 
 class ExtractJobById(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="get_extract",
         tags=["extract"],
@@ -222,6 +229,8 @@ class ExtractJobById(ApiView):
 
 
 class CancelExtract(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="cancel_extract", tags=["extract"], request=None, responses={200: ExtractJob, **PROBLEMS}
     )

@@ -17,6 +17,7 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, job_list_query, query
+from apps.api.scopes import PARSES
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import ErrorSummary, represent_job
 from apps.jobs.commands.cancel import cancel_job
@@ -117,6 +118,8 @@ class SplitJobList(BaseModel):
 
 
 class SplitJobs(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_split",
         tags=["split"],
@@ -172,6 +175,8 @@ class SplitJobs(ApiView):
 
 
 class SplitJobById(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="get_split", tags=["split"], parameters=query(wait=int), responses={200: SplitJob, **PROBLEMS}
     )
@@ -189,6 +194,8 @@ class SplitJobById(ApiView):
 
 
 class CancelSplit(ApiView):
+    scopes = PARSES
+
     @extend_schema(operation_id="cancel_split", tags=["split"], request=None, responses={200: SplitJob, **PROBLEMS})
     def post(self, request: Request, job_id: str) -> HttpResponse:
         """Cancel an unfinished job."""

@@ -23,6 +23,7 @@ from apps.api.requests.bodies import check_encoding, source_of
 from apps.api.requests.rate_limits import upload_slot
 from apps.api.requests.uploads import CHUNK_BYTES, Upload, check_size
 from apps.api.schema import PROBLEMS
+from apps.api.scopes import PARSES
 from apps.api.v1.upload_request import UploadRequest
 from apps.jobs.models import ParseJob
 from apps.pages.model.errors import DocumentError
@@ -48,6 +49,8 @@ class LoadedPages(RootModel[list[LoadedDocument]]):
 
 
 class Process(CompatibleView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="open_webui_process",
         tags=["open-webui"],
@@ -65,6 +68,8 @@ class Process(CompatibleView):
 
 
 class ProcessByPage(CompatibleView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="open_webui_process_by_page",
         tags=["open-webui"],

@@ -18,6 +18,7 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PROBLEMS, query
+from apps.api.scopes import PARSES, READS
 from apps.api.v2.configured import CONFIGURED, request_options
 from apps.api.v2.files import find_file
 from apps.api.v2.job_request import accept_request
@@ -125,6 +126,8 @@ class BatchList(BaseModel):
 
 
 class Batches(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_batch",
         tags=["batches"],
@@ -187,6 +190,8 @@ class Batches(ApiView):
 
 
 class BatchById(ApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="get_batch",
         tags=["batches"],
@@ -208,6 +213,8 @@ class BatchById(ApiView):
 
 
 class CancelBatch(ApiView):
+    scopes = PARSES
+
     @extend_schema(operation_id="cancel_batch", tags=["batches"], request=None, responses={200: BatchFacts, **PROBLEMS})
     def post(self, request: Request, batch_id: str) -> HttpResponse:
         """Cancel the open jobs of a batch. Jobs that have ended keep their results."""

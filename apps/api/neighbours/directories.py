@@ -16,6 +16,7 @@ from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
+from apps.api.scopes import PARSES
 from apps.api.v2.files import find_file
 from apps.core.pagination import NEWEST_FIRST
 from apps.documents import directories
@@ -111,6 +112,8 @@ class DirectoryFileList(BaseModel):
 
 
 class Directories(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_directory",
         tags=["directories"],
@@ -150,6 +153,8 @@ class Directories(ApiView):
 
 
 class DirectoryById(ApiView):
+    scopes = PARSES
+
     @extend_schema(operation_id="get_directory", tags=["directories"], responses={200: DirectoryFacts, **PROBLEMS})
     def get(self, request: Request, directory_id: str) -> HttpResponse:
         """Return a directory."""
@@ -163,6 +168,8 @@ class DirectoryById(ApiView):
 
 
 class FilesOfDirectory(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="add_directory_file",
         tags=["directories"],
@@ -207,6 +214,8 @@ class FilesOfDirectory(ApiView):
 
 
 class UploadToDirectory(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="upload_directory_file",
         tags=["directories"],
@@ -236,6 +245,8 @@ class UploadToDirectory(ApiView):
 
 
 class FileOfDirectory(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="get_directory_file", tags=["directories"], responses={200: DirectoryFileFacts, **PROBLEMS}
     )

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from apps.api.base import ApiView, json_response, project_of
 from apps.api.request_errors import NotFound
 from apps.api.schema import PROBLEMS
+from apps.api.scopes import READS
 from apps.api.v2 import images
 from apps.api.v2.files import find_file
 from apps.jobs import queries
@@ -55,6 +56,8 @@ class PageFigures(RootModel[list[PageFigure]]):
 
 
 class ScreenshotsOfFile(ApiView):
+    scopes = READS
+
     @extend_schema(operation_id="list_page_screenshots", tags=["files"], responses={200: PageScreenshots, **PROBLEMS})
     def get(self, request: Request, file_id: str) -> HttpResponse:
         """List the pages of a file that was parsed."""
@@ -71,6 +74,8 @@ class ScreenshotsOfFile(ApiView):
 
 
 class ScreenshotOfPage(ApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="get_page_screenshot",
         tags=["files"],
@@ -82,6 +87,8 @@ class ScreenshotOfPage(ApiView):
 
 
 class FiguresOfFile(ApiView):
+    scopes = READS
+
     @extend_schema(operation_id="list_page_figures", tags=["files"], responses={200: PageFigures, **PROBLEMS})
     def get(self, request: Request, file_id: str) -> HttpResponse:
         """List the pictures on the pages of a file that was parsed."""
@@ -99,6 +106,8 @@ class FiguresOfFile(ApiView):
 
 
 class FigureOfPage(ApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="get_page_figure",
         tags=["files"],

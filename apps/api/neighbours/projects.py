@@ -14,6 +14,7 @@ from apps.api.base import ApiView, caller_of, json_response, project_of
 from apps.api.request_errors import ConfirmationRequired, NotFound
 from apps.api.requests import query_parameters
 from apps.api.schema import PROBLEMS, query
+from apps.api.scopes import ADMINISTERS, READS
 from apps.jobs.commands import delete_project
 
 NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
@@ -49,6 +50,8 @@ class ProjectDeletion(BaseModel):
 
 
 class ProjectsOfKey(ApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="list_projects",
         tags=["projects"],
@@ -61,6 +64,8 @@ class ProjectsOfKey(ApiView):
 
 
 class PagedProjects(ApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="list_projects_v2",
         tags=["projects"],
@@ -75,6 +80,8 @@ class PagedProjects(ApiView):
 
 
 class ProjectById(ApiView):
+    scopes = ADMINISTERS
+
     @extend_schema(operation_id="get_project", tags=["projects"], responses={200: ProjectFacts, **PROBLEMS})
     def get(self, request: Request, project_id: str) -> HttpResponse:
         """Return the project of the API key by its id, by an id of LlamaCloud that it replaces, or ``current``."""

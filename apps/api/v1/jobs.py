@@ -25,6 +25,7 @@ from apps.api.requests.bodies import content_type, read_raw
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Form, Upload, check_fields, read_form
 from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON_PARTS, PROBLEMS, query
+from apps.api.scopes import PARSES, READS
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.form_fields import FIELDS
 from apps.api.v1.job_metadata import job_metadata
@@ -147,6 +148,8 @@ class ParsingHistory(RootModel[list[ParsingHistoryEntry]]):
 class UploadView(FirstApiView):
     """``added_fields``: fields of the form that the address itself sets."""
 
+    scopes = PARSES
+
     added_fields: dict[str, list[str]] = {}  # noqa: RUF012
 
     @extend_schema(
@@ -198,6 +201,8 @@ class Screenshot(UploadView):
 
 
 class JobById(FirstApiView):
+    scopes = READS
+
     @extend_schema(operation_id="get_parsing_job", tags=["parsing (v1)"], responses={200: ParsingJob, **PROBLEMS})
     def get(self, request: Request, job_id: str) -> HttpResponse:
         """Return the status of a job, and its error if it failed."""
@@ -205,6 +210,8 @@ class JobById(FirstApiView):
 
 
 class JobDetails(FirstApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="get_parsing_job_details", tags=["parsing (v1)"], responses={200: ParsingJobDetails, **PROBLEMS}
     )
@@ -223,6 +230,8 @@ class JobDetails(FirstApiView):
 
 
 class JobParameters(FirstApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="get_parsing_job_parameters",
         tags=["parsing (v1)"],
@@ -237,6 +246,8 @@ class JobParameters(FirstApiView):
 
 
 class JobFile(FirstApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="read_parsing_job_file", tags=["parsing (v1)"], responses={200: PresignedUrl, **PROBLEMS}
     )
@@ -260,6 +271,8 @@ class SupportedExtensions(PublicView):
 
 
 class History(FirstApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="list_parsing_history",
         tags=["parsing (v1)"],

@@ -19,6 +19,7 @@ from apps.api.annotations.sources import read_answers
 from apps.api.base import json_response, project_of
 from apps.api.request_errors import NotFound
 from apps.api.schema import FILE_PROBLEMS, JSON
+from apps.api.scopes import READS_BY_POST
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.job_metadata import job_metadata
 from apps.api.v1.page_json import page_json
@@ -45,6 +46,8 @@ _TEXTS: dict[str, PageText] = {"text": text_of, "markdown": markdown_of}
 
 class ResultView(FirstApiView):
     """A view of the result of a job. LlamaParse's documentation uses POST for some of these addresses."""
+
+    scopes = READS_BY_POST
 
     http_method_names = ["get", "head", "post"]  # noqa: RUF012
 

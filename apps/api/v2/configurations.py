@@ -20,6 +20,7 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
+from apps.api.scopes import PARSES
 from apps.api.v2.configured import PRODUCT_TYPE
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import ParseOptions
@@ -72,6 +73,8 @@ class ConfigurationList(BaseModel):
 
 
 class Configurations(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_configuration",
         tags=["configurations"],
@@ -119,6 +122,8 @@ class Configurations(ApiView):
 
 
 class ConfigurationById(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="get_configuration", tags=["configurations"], responses={200: Configuration, **PROBLEMS}
     )

@@ -17,6 +17,7 @@ from apps.api.base import ApiView, json_response, project_of
 from apps.api.requests.bodies import content_type, read_json
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
+from apps.api.scopes import READS_BY_POST
 from apps.api.v2.configured import request_options
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import WITH_SOURCE, ParseRequest
@@ -83,6 +84,8 @@ class EstimateResponse(BaseModel):
 
 
 class ParseEstimate(ApiView):
+    scopes = READS_BY_POST
+
     @extend_schema(
         operation_id="estimate_parse",
         tags=["parse"],

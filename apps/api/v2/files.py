@@ -24,6 +24,7 @@ from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import FILE_FORM, IDEMPOTENCY_KEY, JSON, PROBLEMS, query
+from apps.api.scopes import PARSES, READS, READS_BY_POST
 from apps.api.v2.representations import File, FileList, PresignedUrl, represent_file
 from apps.core.pagination import NEWEST_FIRST, SortOrder
 from apps.documents import services as documents
@@ -52,6 +53,8 @@ _EXPAND = {"type": "array", "items": {"type": "string", "enum": ["download_url"]
 
 
 class Files(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_file",
         tags=["files"],
@@ -124,6 +127,8 @@ class FileQuery(Options):
 
 
 class FilesQuery(ApiView):
+    scopes = READS_BY_POST
+
     @extend_schema(
         operation_id="query_files", tags=["files"], request={JSON: FileQuery}, responses={200: FileList, **PROBLEMS}
     )
@@ -145,6 +150,8 @@ class FilesQuery(ApiView):
 
 
 class FileById(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="get_file", tags=["files"], parameters=query(expand=_EXPAND), responses={200: File, **PROBLEMS}
     )
@@ -161,6 +168,8 @@ class FileById(ApiView):
 
 
 class FileContent(ApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="get_file_content",
         tags=["files"],

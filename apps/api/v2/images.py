@@ -19,6 +19,7 @@ from apps.api.base import ApiView, project_of
 from apps.api.progress.overlay import drawn_boxes
 from apps.api.request_errors import NotFound
 from apps.api.schema import PROBLEMS
+from apps.api.scopes import READS
 from apps.api.v2.find_jobs import find_job
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
@@ -54,6 +55,8 @@ class ImagesContentMetadata(BaseModel):
 
 
 class JobImage(ApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="get_parse_image",
         tags=["parse"],

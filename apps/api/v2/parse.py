@@ -23,6 +23,7 @@ from apps.api.requests.fetched import fetched
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PARSE_FORM, PROBLEMS, Versions, job_list_query, query
+from apps.api.scopes import PARSES, READS
 from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, store
@@ -62,6 +63,8 @@ HEAD_BYTES = MAX_HEADER_OFFSET_BYTES + 4
 
 
 class ParseJobs(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_parse",
         tags=["parse"],
@@ -92,6 +95,8 @@ class ParseJobs(ApiView):
 
 
 class ParseUpload(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="upload_parse",
         tags=["parse"],
@@ -112,6 +117,8 @@ class ParseUpload(ApiView):
 
 
 class ParseVersions(ApiView):
+    scopes = READS
+
     @extend_schema(operation_id="list_versions", tags=["parse"], responses={200: Versions, **PROBLEMS})
     def get(self, request: Request) -> HttpResponse:
         """List the versions that a request may use, by tier."""
@@ -119,6 +126,8 @@ class ParseVersions(ApiView):
 
 
 class ParseJobById(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="get_parse",
         tags=["parse"],
@@ -153,6 +162,8 @@ class ParseJobById(ApiView):
 
 
 class CancelParse(ApiView):
+    scopes = PARSES
+
     @extend_schema(operation_id="cancel_parse", tags=["parse"], request=None, responses={200: Job, **PROBLEMS})
     def post(self, request: Request, job_id: str) -> HttpResponse:
         """Cancel an unfinished job."""
@@ -169,6 +180,8 @@ class RetryRequest(Options):
 
 
 class RetryParse(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="retry_parse", tags=["parse"], request={JSON: RetryRequest}, responses={200: Job, **PROBLEMS}
     )
@@ -183,6 +196,8 @@ class RetryParse(ApiView):
 
 
 class ParsePages(ApiView):
+    scopes = READS
+
     @extend_schema(
         operation_id="list_parse_pages",
         tags=["parse"],

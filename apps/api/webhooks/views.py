@@ -15,6 +15,7 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
+from apps.api.scopes import PARSES
 from apps.api.webhooks.targets import checked_target
 from apps.core.pagination import NEWEST_FIRST
 from apps.jobs.errors import InvalidOption
@@ -48,6 +49,8 @@ class SavedWebhookList(BaseModel):
 
 
 class SavedWebhooks(ApiView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="create_webhook_config",
         tags=["webhooks"],
@@ -82,6 +85,8 @@ class SavedWebhooks(ApiView):
 
 
 class SavedWebhookById(ApiView):
+    scopes = PARSES
+
     http_method_names = ["get", "head", "put", "delete"]  # noqa: RUF012
 
     @extend_schema(operation_id="get_webhook_config", tags=["webhooks"], responses={200: SavedWebhook, **PROBLEMS})

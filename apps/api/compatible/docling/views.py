@@ -38,6 +38,7 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.uploads import Upload, read_form
 from apps.api.schema import JSON, PROBLEMS
+from apps.api.scopes import PARSES, READS
 from apps.api.v2 import long_poll
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.parse import HEAD_BYTES
@@ -60,6 +61,8 @@ TAGS = ["docling-serve"]
 
 
 class ConvertFile(CompatibleView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="docling_convert_file", tags=TAGS, request=FORM, responses={200: ConvertResponse, **PROBLEMS}
     )
@@ -70,6 +73,8 @@ class ConvertFile(CompatibleView):
 
 
 class ConvertFileAsync(CompatibleView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="docling_convert_file_async", tags=TAGS, request=FORM, responses={200: TaskStatus, **PROBLEMS}
     )
@@ -80,6 +85,8 @@ class ConvertFileAsync(CompatibleView):
 
 
 class ConvertSource(CompatibleView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="docling_convert_source",
         tags=TAGS,
@@ -93,6 +100,8 @@ class ConvertSource(CompatibleView):
 
 
 class ConvertSourceAsync(CompatibleView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="docling_convert_source_async",
         tags=TAGS,
@@ -106,6 +115,8 @@ class ConvertSourceAsync(CompatibleView):
 
 
 class PollStatus(CompatibleView):
+    scopes = READS
+
     @extend_schema(
         operation_id="docling_poll_status",
         tags=TAGS,
@@ -125,6 +136,8 @@ class PollStatus(CompatibleView):
 
 
 class DoclingResult(CompatibleView):
+    scopes = READS
+
     @extend_schema(operation_id="docling_result", tags=TAGS, responses={200: TaskResult, **PROBLEMS})
     def get(self, request: Request, task_id: str) -> HttpResponseBase:
         """Return the result of a task, or why it failed. It can be fetched again and again."""
@@ -142,6 +155,8 @@ class DoclingHealth(PublicView):
 
 
 class Version(CompatibleView):
+    scopes = READS
+
     @extend_schema(operation_id="docling_version", tags=TAGS, responses={200: dict[str, str], **PROBLEMS})
     def get(self, request: Request) -> HttpResponse:
         """Return the version of this service."""

@@ -25,6 +25,7 @@ from apps.api.compatible.unstructured.requests import PartitionOptions, translat
 from apps.api.request_errors import FileMissing
 from apps.api.requests.uploads import read_form
 from apps.api.schema import JSON, PROBLEMS
+from apps.api.scopes import PARSES
 from apps.documents.services import clean_name
 from apps.jobs.models import ParseJob
 
@@ -71,6 +72,8 @@ class Elements(RootModel[list[PartitionedElement]]):
 
 
 class Partition(CompatibleView):
+    scopes = PARSES
+
     @extend_schema(
         operation_id="unstructured_partition",
         tags=["unstructured"],
