@@ -18,6 +18,7 @@ from kombu import Exchange, Queue
 
 from apps import VERSION
 from apps.core import worker_heartbeat
+from ocr_worker.broker_user import OCR_UNACKED
 from ocr_worker.settings import broker_url
 
 OCR_CPU, OCR_GPU, HOUSEKEEPING = "ocr_cpu", "ocr_gpu", "housekeeping"
@@ -33,7 +34,15 @@ def make_app(broker_url: str) -> Celery:
         broker_transport_options=(
             {"confirm_publish": True}
             if rabbitmq
-            else {"visibility_timeout": 12 * 3600, "socket_keepalive": True, "socket_connect_timeout": 5}
+            else {
+                "visibility_timeout": 12 * 3600,
+                "socket_keepalive": True,
+                "socket_connect_timeout": 5,
+                # Keys of their own, so that a broker user of OCR workers needs no right to messages of others.
+                "unacked_key": OCR_UNACKED,
+                "unacked_index_key": f"{OCR_UNACKED}_index",
+                "unacked_mutex_key": f"{OCR_UNACKED}_mutex",
+            }
         ),
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
