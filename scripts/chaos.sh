@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run the property tests with new examples, then the kill, flush and long tests, TIMES times. Stop at the first failure.
+# Run the property tests with new examples, then the kill, flush and long tests, TIMES times. Then run the storms, and
+# write the figures of docs/reliability.md. Stop at the first failure.
 set -eu
 cd "$(dirname "$0")/.."
 scripts/test_servers.sh
@@ -12,3 +13,5 @@ while [ "$round" -le "${TIMES:-10}" ]; do
     .venv/bin/python -m pytest -m "chaos or long" tests/acceptance tests/chaos
     round=$((round + 1))
 done
+.venv/bin/python -m tests.chaos.storm embedded postgres+redis postgres+rabbitmq
+.venv/bin/python -m tests.chaos.table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from parse_project import settings as release_settings
-from tests.chaos import results
+from tests.chaos import results, table
 from tests.chaos.failpoints import ACTIONS, PLACES, Control, FailpointReached, find, reach
 from tests.chaos.proxy import ChaosProxy
 
@@ -122,6 +123,16 @@ def test_the_proxy_refuses_connections(echo: int) -> None:
             pytest.raises(ConnectionResetError),
         ):
             client.recv(10) or _closed()
+
+
+def test_the_document_has_the_kept_results() -> None:
+    kept = [json.loads(line) for line in table.KEPT_RESULTS.read_text().splitlines()]
+    document = table.DOCUMENT.read_text()
+
+    assert table.faults_table(kept) in document
+    assert table.inputs_table(kept) in document
+    without = table.faults_table([])
+    assert without.count("| **not run** |") + without.count("| not measured; test: ") == len(table.FAULTS)
 
 
 def test_a_result_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
