@@ -102,6 +102,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.accounts.audit.AuditMiddleware",
     "axes.middleware.AxesMiddleware",  # the last, to see the result of a login
 ]
 if ADMIN_PORT:
@@ -257,6 +258,9 @@ CLEANUP_PARSE_V2_RETENTION_DAYS = env.integer(
 )
 CLEANUP_PARSE_V2_BATCH_SIZE = env.integer(
     "CLEANUP_PARSE_V2_BATCH_SIZE", 100, "jobs that cleanup selects at once", minimum=1, maximum=10_000
+)
+AUDIT_LOG_DAYS = env.integer(
+    "AUDIT_LOG_DAYS", 365, "days for which entries of the audit log are kept; 0: forever", maximum=36500
 )
 MAX_STARTS = 3  # starts of a page by itself before it counts as poison
 MODE_WITHOUT_PROVIDER = env.choice(

@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.accounts import services
-from apps.accounts.models import ApiKey, Project, ProjectQuota
+from apps.accounts.models import ApiKey, AuditEntry, Project, ProjectQuota
+from apps.core.read_only_admin import ReadOnlyAdmin
 
 MODES = ("fast", "balanced", "multimodal", "agentic")  # those of apps/parsing/modes.py, which accounts may not import
 
@@ -73,3 +74,11 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         for key in queryset:
             services.revoke_api_key(api_key=key)
         self.message_user(request, f"{len(queryset)} key(s) revoked")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["at", "kind", "actor", "action", "target", "address", "request_id"]
+    list_filter = ["kind", "at"]
+    search_fields = ["actor", "action", "target", "request_id"]
+    ordering = ["-pk"]

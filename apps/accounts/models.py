@@ -1,4 +1,4 @@
-"""Projects, their API keys, and the keys by which clients repeat requests."""
+"""Projects, their API keys, the keys by which clients repeat requests, and the audit log."""
 
 from __future__ import annotations
 
@@ -178,3 +178,26 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class AuditEntry(models.Model):
+    """Something that a person, a key or a command did. It names them as they were called then, and refers to no row."""
+
+    class Kind(models.TextChoices):
+        PERSON = "person", "person"
+        KEY = "key", "API key"
+        COMMAND = "command", "command"
+
+    at = models.DateTimeField(auto_now_add=True, db_index=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    actor = models.CharField(max_length=200)
+    action = models.CharField(max_length=200)
+    target = models.CharField(max_length=500, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name_plural = "audit log"
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.target}".strip()

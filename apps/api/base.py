@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.accounts.models import Project
+from apps.accounts import audit
+from apps.accounts.models import AuditEntry, Project, Scope
 from apps.api.authentication import Caller
 from apps.api.request_errors import ScopeMissing
 from apps.api.requests.rate_limits import KeyRateLimit
@@ -36,11 +37,29 @@ class ApiView(APIView):
             if not request.user.api_key.has_scope(scope):
                 raise ScopeMissing(f"The API key lacks the scope {scope}. Use a key that has it.")
 
+    def _audit(self, request: Request, named: dict[str, Any]) -> None:
+        """Record a change of something that exists, and of keys. A new job or file is a record itself."""
+        scope = self.scopes.get(str(request.method), Scope.READ)
+        is_change = scope is Scope.PARSE and (request.method != "POST" or named)
+        if (scope is Scope.ADMIN and request.method != "GET") or is_change:
+            route = request.resolver_match.route if request.resolver_match else request.path_info
+            key = caller_of(request).api_key
+            target = ", ".join(map(str, named.values()))
+            audit.record(
+                kind=AuditEntry.Kind.KEY,
+                actor=str(key),
+                action=f"{request.method} /{route}",
+                target=target,
+                meta=request.META,
+            )
+
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         return JSONRenderer(), "application/json"
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         finished = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code < 400 and isinstance(request.user, Caller):
+            self._audit(request, kwargs)
         for name, value in getattr(request, "rate_limit_headers", {}).items():
             finished[name] = value
         return finished

@@ -41,6 +41,11 @@ def begin(**context: str) -> None:
     _context.set({name: value for name, value in context.items() if value})
 
 
+def current(name: str) -> str:
+    """Return a field of the context of this thread's lines, "" if it is not set."""
+    return _context.get().get(name, "")
+
+
 def job(job_id: str, pages: str) -> dict[str, str]:
     """Return the context of work on a job; ``pages`` as in a step, "0" for the whole job."""
     return {"job": job_id, "page": "" if pages == "0" else pages, "trace_id": trace_id_of(job_id)}

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Exists, OuterRef, Sum
 
-from apps.accounts import idempotency
+from apps.accounts import audit, idempotency
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.models import Document
@@ -36,6 +36,7 @@ _PURGES = (
     answer_cache.purge_expired,
     webhooks.purge_log,
     idempotency.purge_keys,
+    audit.purge,
     batches.purge_empty,
 )
 

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from apps.accounts import services
+from apps.accounts import audit, services
 from apps.accounts.errors import ProjectBeingDeleted
 from apps.accounts.models import ALL_SCOPES
 
@@ -50,4 +50,5 @@ class Command(BaseCommand):
             raise CommandError(error.detail) from error
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
+        audit.record_command("create API key", f"{options['name']} of {options['project']}")
         self.stdout.write(key)

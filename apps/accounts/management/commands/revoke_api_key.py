@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.accounts import services
+from apps.accounts import audit, services
 from apps.accounts.models import ApiKey
 
 
@@ -22,4 +22,5 @@ class Command(BaseCommand):
             services.revoke_api_key(api_key=key)
         if not revoked:
             raise CommandError(f"No valid key is called {options['name']!r} in project {options['project']!r}.")
+        audit.record_command("revoke API key", f"{options['name']} of {options['project']}")
         self.stdout.write(f"{revoked} key(s) revoked")

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from apps.accounts import services
+from apps.accounts import audit, services
 from apps.accounts.models import ApiKey
 
 MAX_HOURS = 24 * 365
@@ -29,4 +29,5 @@ class Command(BaseCommand):
         if newest is None:
             raise CommandError(f"No valid key is called {options['name']!r} in project {options['project']!r}.")
         _, key = services.rotate_api_key(api_key=newest, old_until=timezone.now() + timedelta(hours=hours))
+        audit.record_command("rotate API key", f"{options['name']} of {options['project']}")
         self.stdout.write(key)
