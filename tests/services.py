@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -95,6 +96,29 @@ class Service:
             helper.close()
         if self.temporary_folder is not None:
             shutil.rmtree(self.temporary_folder, ignore_errors=True)
+
+
+# --- S3 ---
+
+S3_KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+BUCKET = "leafmill"
+
+
+def start_s3(folder: Path) -> Service:
+    """Start an S3 server with one empty bucket, ``BUCKET``. It keeps objects in memory and takes any key."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = (*ends_with_parent(), sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port))
+    server = Service("S3", url, command, folder / "s3.log", is_up=lambda: _listens(port)).start()
+    request = urllib.request.Request(f"{url}/{BUCKET}", method="PUT")
+    urllib.request.urlopen(request, timeout=30).close()
+    return server
+
+
+def _listens(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
 
 
 # --- PostgreSQL ---

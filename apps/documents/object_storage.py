@@ -39,6 +39,14 @@ class ObjectStorage(S3Storage):  # type: ignore[misc]
         addressing = {"addressing_style": options.get("addressing_style")}
         super().__init__(client_config=client_config(s3=addressing, **styles), **options)
 
+    def is_there(self) -> bool:
+        """Return whether the bucket exists and its service answers."""
+        try:
+            self.connection.meta.client.head_bucket(Bucket=self.bucket_name)
+        except ERRORS as error:
+            return isinstance(error, ClientError) and error.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+        return True
+
     @staticmethod
     def is_full(error: Exception) -> bool:
         """Return whether the service refused a write because it has no space left."""

@@ -28,14 +28,14 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT})
 def storage_errors() -> Iterator[None]:
     """Turn the errors of the folder or of the object store into StorageFull and StorageUnavailable.
 
-    A missing key stays FileNotFoundError, unless the whole folder is missing.
+    A missing key stays FileNotFoundError, unless the whole folder or bucket is missing.
     """
     storage: Any = storages["default"]  # FolderStorage or ObjectStorage
     try:
         yield
     except FileNotFoundError as error:
-        if isinstance(storage, FolderStorage) and not Path(storage.location).is_dir():
-            raise StorageUnavailable("The folder of the storage is missing. Mount it again.") from error
+        if not storage.is_there():
+            raise StorageUnavailable("The folder or bucket of the storage is missing. Mount or create it.") from error
         raise
     except storage.errors as error:
         raise (StorageFull if storage.is_full(error) else StorageUnavailable) from error
@@ -45,6 +45,9 @@ class FolderStorage(FileSystemStorage):
     """A folder that only its owner can read. A write replaces the file with the same key atomically."""
 
     errors = (OSError,)
+
+    def is_there(self) -> bool:
+        return Path(self.location).is_dir()
 
     @staticmethod
     def is_full(error: Exception) -> bool:
