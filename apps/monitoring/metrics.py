@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from apps.jobs import queries, workflow
 from apps.jobs.errors import BrokerUnavailable
 from apps.jobs.models import ParseJob
-from apps.jobs.scheduling import pauses, queue_status
+from apps.jobs.scheduling import pauses, put_aside, queue_status
 from apps.jobs.scheduling.queue_status import QueueStatus
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
 from apps.monitoring import request_counts, running_totals
@@ -201,7 +201,7 @@ _USE_OF_LIMIT: dict[str, Callable[[QuotaState], float]] = {
 
 
 def quota_store_metrics() -> list[Metric]:
-    """Return the use and the limits of quotas, and whether deployments are available."""
+    """Return what is in Redis: use and limits of quotas, whether deployments are available, messages put aside."""
     rows = list(Deployment.objects.select_related("quota", "provider"))
     store = configured_quota_store()
     store.ping()  # without deployments no other request would show that the store is down
@@ -223,7 +223,12 @@ def quota_store_metrics() -> list[Metric]:
             configured = getattr(getattr(row, "quota", None), limit, None)
             if configured is not None:
                 limits.add_metric([*row_labels, limit], float(configured))
-    return [used, limits, available]
+    aside = CounterMetricFamily(
+        "leafmill_messages_put_aside", "Messages that no worker could process", labels=["reason"]
+    )
+    for reason, messages in put_aside.counts().items():
+        aside.add_metric([reason], messages)
+    return [used, limits, available, aside]
 
 
 def _by_queue(name: str, meaning: str, values: Mapping[str, float | None]) -> Metric:

@@ -109,7 +109,7 @@ class QuotaStore:
         }
         answer = self._run_operation("reserve", [limits.key for limits in quotas], arguments, now)
         if answer[0] == "rebuilding":
-            with _reaching_the_store():
+            with reaching_the_store():
                 is_filled = quota_rebuild.rebuild(
                     self.client, self._rebuild, run=self._run, reservation_ttl=self.reservation_ttl, now=now
                 )
@@ -213,14 +213,14 @@ class QuotaStore:
 
     def ping(self) -> None:
         """Return once the store answers."""
-        with _reaching_the_store():
+        with reaching_the_store():
             self.client.ping()
 
     def _run_operation(
         self, operation: str, quota_keys: Sequence[str], arguments: dict[str, Any], now: float | None
     ) -> Any:
         clock = {} if now is None else {"now": microseconds(now)}
-        with _reaching_the_store():
+        with reaching_the_store():
             return self._run([EPOCH_KEY, *redis_keys(*quota_keys)], arguments | clock | {"operation": operation})
 
     def _run(self, keys: Sequence[str], arguments: dict[str, Any]) -> Any:
@@ -270,7 +270,7 @@ def connect(url: str) -> redis.Redis:
 
 
 @contextmanager
-def _reaching_the_store() -> Iterator[None]:
+def reaching_the_store() -> Iterator[None]:
     """Turn the client's errors into ``QuotaStoreUnavailable``."""
     import redis
 

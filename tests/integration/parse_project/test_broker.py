@@ -13,6 +13,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from ocr_worker.celery import app as ocr_app
+from parse_project import broker
 from parse_project.celery import app as service_app
 from parse_project.celery import configuration
 from tests import services
@@ -107,3 +108,16 @@ def test_a_client_sends_again_after_a_restart_of_the_server(server: Service, con
 
     with Connection(server.url) as other, other.SimpleQueue("messages") as receiver:
         assert [receiver.get(timeout=10).payload["text"] for _ in range(2)] == ["before", "after"]
+
+
+def test_an_entry_that_is_no_message_is_delivered_as_one_that_nobody_takes(server: Service, queue: Any) -> None:
+    """kombu would end the worker."""
+    raw = (b"", b"no JSON", b"{}", b"[]", b"[1, 2, 3]", b'{"body": "!", "properties": {"body_encoding": "base64"}}')
+    with services.redis_client(server.url) as client:
+        client.lpush("messages", *raw)
+
+    for _ in raw:
+        message = queue.get(timeout=10)
+        assert message.content_type == broker.UNREADABLE
+        message.ack()
+    assert exchange(queue, "after") == "after"
