@@ -181,3 +181,77 @@ def test_an_upload_that_ends_early_leaves_nothing(service: RunningService) -> No
             connection.sendall(head.encode())
     with service.client() as client:
         assert client.get("/api/v1/beta/files", params={"file_name": "early.pdf"}).json()["items"] == []
+
+
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+JSON_TYPE = {"Content-Type": "application/json"}
+FIELD = b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n'
+CONFIGURATION = FIELD % (b"configuration", b'{"tier": "fast", "version": "latest"}')
+END = b"--b--\r\n"
+
+
+def form_with_file(content: bytes) -> bytes:
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+    return head + content + b"\r\n"
+
+
+def zeros(megabytes: int) -> Iterator[bytes]:
+    """A body without an announced length."""
+    yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.pdf"\r\n\r\n'
+    for _ in range(megabytes):
+        yield bytes(MB)
+
+
+UPLOAD_PATH, JSON_PATH = "/api/v2/parse/upload", "/api/v2/parse"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "status", "code"),
+    [
+        (JSON_PATH, {}, b"", 400, "invalid_request"),
+        (JSON_PATH, {"Content-Type": "text/csv"}, b"a,b", 415, "unsupported_media_type"),
+        (UPLOAD_PATH, FORM, FIELD % (b"tier", b"fast") + END, 400, "file_missing"),
+        (UPLOAD_PATH, FORM, form_with_file(b"%PDF") * 2 + END, 400, "too_many_files"),
+        (UPLOAD_PATH, FORM, CONFIGURATION + form_with_file(b"") + END, 400, "file_empty"),
+        (UPLOAD_PATH, FORM, form_with_file(bytes(17 * MB + 1)) + END, 413, "file_too_large"),
+        (UPLOAD_PATH, FORM, lambda: zeros(30), 413, "file_too_large"),
+        (UPLOAD_PATH, FORM, form_with_file(b"%PDF"), 400, "incomplete_upload"),
+        (UPLOAD_PATH, FORM, FIELD % (b"a", b"1") * 10_000 + END, 400, "too_many_fields"),
+        (UPLOAD_PATH, FORM, FIELD % (b"a", b"1" * 10 * MB) + END, 413, "field_too_large"),
+        (UPLOAD_PATH, {"Content-Type": "multipart/form-data"}, END, 400, "invalid_request"),
+        (JSON_PATH, {**JSON_TYPE, "Content-Encoding": "gzip"}, b"\x1f\x8b" + bytes(MB), 415, "unsupported_encoding"),
+        (JSON_PATH, JSON_TYPE, b'{"a":' + b"[" * 200_000 + b"]" * 200_000 + b"}", 400, "invalid_json"),
+        (JSON_PATH, JSON_TYPE, b'{"max_pages": %b}' % (b"9" * 5000), 400, "invalid_json"),
+        (JSON_PATH, JSON_TYPE, b'{"max_pages": NaN}', 400, "invalid_json"),
+        (JSON_PATH, JSON_TYPE, b'{"tier": "fast", "tier": "fast"}', 400, "invalid_json"),
+        (JSON_PATH, JSON_TYPE, '{"tier": "fast"}'.encode("utf-16"), 400, "invalid_json"),
+        (JSON_PATH, {**JSON_TYPE, "Idempotency-Key": "k" * 10_000}, b"{}", 400, "invalid_idempotency_key"),
+        (UPLOAD_PATH, {**FORM, "Authorization": "Bearer lm-wrong"}, form_with_file(bytes(MB)), 401, "unauthenticated"),
+        (UPLOAD_PATH, {**FORM, "Host": "elsewhere.example"}, form_with_file(bytes(MB)), 400, "invalid_request"),
+    ],
+)
+def test_malformed_requests_are_refused_with_their_code(
+    service: RunningService, path: str, headers: dict[str, str], body: Any, status: int, code: str
+) -> None:
+    with service.client() as client:
+        response = client.post(path, content=body() if callable(body) else body, headers=headers)
+        jobs = client.get(JSON_PATH, headers={"X-HTTP-Method-Override": "DELETE"}).json()["items"]
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert jobs == []
+
+
+def test_50_requests_with_one_key_at_once_create_one_job(service: RunningService) -> None:
+    form = {"configuration": '{"tier": "fast", "version": "latest"}'}
+
+    def send(_number: int) -> str:
+        with service.client() as client:
+            for _ in range(20):  # while the first is under way, others may be asked to come back
+                files = {"file": ("a.pdf", long_document(1))}
+                response = client.post(UPLOAD_PATH, data=form, files=files, headers={"Idempotency-Key": "order-4711"})
+                if response.status_code != 409:
+                    break
+            assert response.status_code == 200, response.text
+            return str(response.json()["id"])
+
+    with ThreadPoolExecutor(50) as senders:
+        assert len(set(senders.map(send, range(50)))) == 1

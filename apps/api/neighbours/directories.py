@@ -173,22 +173,28 @@ class FilesOfDirectory(ApiView):
     @extend_schema(
         operation_id="add_directory_file",
         tags=["directories"],
+        parameters=IDEMPOTENCY_KEY,
         request={JSON: AddedFile},
         responses={200: DirectoryFileFacts, **PROBLEMS},
     )
+    @idempotent
     def post(self, request: Request, directory_id: str) -> HttpResponse:
         """Add an uploaded file to a directory."""
         directory = _find(request, directory_id)
         added = validated(AddedFile, read_json(request))
         document = find_file(project_of(request), added.file_id)
-        file = directories.add_file(
-            directory=directory,
-            document=document,
-            unique_id=added.unique_id,
-            display_name=added.display_name,
-            metadata=added.metadata,
-        )
-        return json_response(_represent_file(file, directory))
+
+        def create() -> HttpResponse:
+            file = directories.add_file(
+                directory=directory,
+                document=document,
+                unique_id=added.unique_id,
+                display_name=added.display_name,
+                metadata=added.metadata,
+            )
+            return json_response(_represent_file(file, directory))
+
+        return create_once(request, create)
 
     @extend_schema(
         operation_id="list_directory_files",

@@ -73,15 +73,18 @@ class ThreadedApplication:
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    @contextmanager
-    def counted_body(self, environ: Environ) -> Iterator[None]:
-        """Count a body that is being received. Raise Overloaded or TooManyUploads over the limits."""
-        address = network_of(environ)
+    def check_bodies(self, environ: Environ) -> None:
+        """Raise Overloaded or TooManyUploads if no further body can be received now."""
         if self._bodies.total() >= settings.UPLOADS_AT_ONCE:
             raise Overloaded
-        if 0 < settings.ADDRESS_UPLOADS_AT_ONCE <= self._bodies[address]:
+        if 0 < settings.ADDRESS_UPLOADS_AT_ONCE <= self._bodies[network_of(environ)]:
             detail = f"This address may send {settings.ADDRESS_UPLOADS_AT_ONCE} requests with a body at once. Wait."
             raise TooManyUploads(detail, wait_seconds=UPLOAD_WAIT_SECONDS)
+
+    @contextmanager
+    def counted_body(self, environ: Environ) -> Iterator[None]:
+        """Count a body that is being received."""
+        address = network_of(environ)
         self._bodies[address] += 1
         try:
             yield
@@ -108,7 +111,9 @@ class _Exchange:
             if self._server.under_way >= MAX_UNDER_WAY and threads is self._server.threads:
                 raise Overloaded
             if is_chunked or announced not in ("", "0"):
-                answer = await self._answer_with_body(threads)
+                body = IncomingBody(self._receive, self._server.disk_threads)
+                with body.file:
+                    answer = await self._answer_with_body(body, threads)
             else:
                 answer = await self._run(threads, self._ask)
         except ParseError as error:
@@ -120,14 +125,18 @@ class _Exchange:
 
         await send_answer(answer, receive=self._receive, send=send, run=run)
 
-    async def _answer_with_body(self, threads: Executor) -> Answer:
+    async def _answer_with_body(self, body: IncomingBody, threads: Executor) -> Answer:
         """Receive the body and run Django with it, or return the refusal of the request."""
         environ, awaited = self._environ, AwaitedBody()
         environ[META_NAME] = awaited
         announced = environ.get("CONTENT_LENGTH", "0")
         waits = "100-continue" in environ.get("HTTP_EXPECT", "").lower()
+        try:
+            self._server.check_bodies(environ)
+        except ParseError:
+            await body.discard()
+            raise
         with self._server.counted_body(environ):
-            body = IncomingBody(self._receive, self._server.disk_threads)
             try:
                 if not waits and announced.isdecimal() and int(announced) <= MAX_UNCHECKED_BYTES:
                     await body.receive_until(MAX_UNCHECKED_BYTES)
@@ -141,13 +150,12 @@ class _Exchange:
             finally:
                 for free in awaited.when_received:
                     await self._run(threads, free)
-        with body.file:
-            body.file.seek(0)
-            awaited.has_arrived = True
-            environ["wsgi.input"] = body.file
-            environ["CONTENT_LENGTH"] = str(body.size_bytes)
-            environ.pop("HTTP_TRANSFER_ENCODING", None)
-            answer: Answer = await self._run(threads, self._ask)
+        body.file.seek(0)
+        awaited.has_arrived = True
+        environ["wsgi.input"] = body.file
+        environ["CONTENT_LENGTH"] = str(body.size_bytes)
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        answer: Answer = await self._run(threads, self._ask)
         await body.discard()
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,23 @@ def _to_directory(api: Api, text: str) -> Any:
     return api.post(f"{DIRECTORIES}/{directory['id']}/files/upload", fields, headers=KEY)
 
 
+def _added_to_directory(api: Api, text: str) -> Any:
+    found = api.get(DIRECTORIES).json()["items"]
+    directory = found[0] if found else api.post(DIRECTORIES, {"name": "Letters"}, content_type=JSON).json()
+    path = f"{DIRECTORIES}/{directory['id']}/files"
+    return _with_file(path, lambda file, text: {"file_id": file, "unique_id": text})(api, text)
+
+
+def _docling_form(api: Api, text: str) -> Any:
+    document = SimpleUploadedFile(f"{text}.pdf", long_document(1))
+    return api.post("/v1/convert/file/async", {"files": document}, headers=KEY)
+
+
+def _docling_source(api: Api, text: str) -> Any:
+    source = {"kind": "file", "filename": f"{text}.pdf", "base64_string": base64.b64encode(long_document(1)).decode()}
+    return api.post("/v1/convert/source/async", {"sources": [source]}, content_type=JSON, headers=KEY)
+
+
 def _annotation(path: str, configuration: Callable[[str], dict[str, Any]]) -> Send:
     return _with_file(path, lambda file, text: {"file_input": file, "configuration": configuration(text)})
 
@@ -89,6 +107,9 @@ CREATING: dict[str, Send] = {
     ),
     "create_directory": _json(DIRECTORIES, lambda text: {"name": text}),
     "upload_directory_file": _to_directory,
+    "add_directory_file": _added_to_directory,
+    "docling_convert_file_async": _docling_form,
+    "docling_convert_source_async": _docling_source,
     "create_batch": _with_file(
         "/api/v2/batches",
         lambda file, text: {
@@ -109,6 +130,14 @@ CREATING: dict[str, Send] = {
 }
 
 
+CREATING_NOTHING = {
+    *("query_files", "validate_extract_schema", "estimate_parse", "retry_parse"),
+    *("cancel_parse", "cancel_batch", "cancel_split", "cancel_classify", "cancel_extract"),
+    # These wait for the result. The same document sent again joins the job of the first request.
+    *("docling_convert_file", "docling_convert_source", "unstructured_partition", "mcp"),
+}
+
+
 @pytest.mark.parametrize("name", CREATING)
 def test_the_same_request_gets_the_first_response_and_another_is_refused(name: str, api: Api, stranger: Api) -> None:
     send = CREATING[name]
@@ -121,7 +150,12 @@ def test_the_same_request_gets_the_first_response_and_another_is_refused(name: s
     assert again["Idempotent-Replayed"] == "true"
     assert "Idempotent-Replayed" not in first.headers
     assert code_of(send(api, "b"), 422) == "idempotency_key_reused"
-    assert send(stranger, "a").json()["id"] != first.json()["id"], "keys belong to a project"
+    assert id_of(send(stranger, "a")) != id_of(first), "keys belong to a project"
+
+
+def id_of(response: Any) -> str:
+    content = response.json()
+    return str(content.get("id") or content["task_id"])
 
 
 def test_the_description_names_the_header_at_each_of_these_addresses(api: Api) -> None:
@@ -133,6 +167,8 @@ def test_the_description_names_the_header_at_each_of_these_addresses(api: Api) -
         if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", ()))
     }
     assert {name.removesuffix("_2") for name in found} == set(CREATING)
+    posts = {methods["post"]["operationId"].removesuffix("_2") for methods in described.values() if "post" in methods}
+    assert posts == CREATING.keys() | CREATING_NOTHING
 
 
 def test_a_key_is_for_one_address_and_one_file(api: Api) -> None:

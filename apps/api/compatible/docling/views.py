@@ -36,8 +36,9 @@ from apps.api.compatible.docling.requests import (
 from apps.api.request_errors import FileMissing, InvalidOptions, NotFound, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
+from apps.api.requests.idempotency import create_once, idempotent
 from apps.api.requests.uploads import Upload, read_form
-from apps.api.schema import JSON, PROBLEMS
+from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS
 from apps.api.scopes import PARSES, READS
 from apps.api.v2 import long_poll
 from apps.api.v2.find_jobs import find_job
@@ -76,12 +77,17 @@ class ConvertFileAsync(CompatibleView):
     scopes = PARSES
 
     @extend_schema(
-        operation_id="docling_convert_file_async", tags=TAGS, request=FORM, responses={200: TaskStatus, **PROBLEMS}
+        operation_id="docling_convert_file_async",
+        tags=TAGS,
+        parameters=IDEMPOTENCY_KEY,
+        request=FORM,
+        responses={200: TaskStatus, **PROBLEMS},
     )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Create a task for an uploaded document."""
         with _from_form(request) as (upload, accepted):
-            return json_response(task_status(submit(request, upload, accepted)))
+            return create_once(request, lambda: json_response(task_status(submit(request, upload, accepted))))
 
 
 class ConvertSource(CompatibleView):
@@ -105,13 +111,15 @@ class ConvertSourceAsync(CompatibleView):
     @extend_schema(
         operation_id="docling_convert_source_async",
         tags=TAGS,
+        parameters=IDEMPOTENCY_KEY,
         request={JSON: ConvertRequest},
         responses={200: TaskStatus, **PROBLEMS},
     )
+    @idempotent
     def post(self, request: Request) -> HttpResponse:
         """Create a task for the document at a URL, or for one in base64."""
         with _from_json(request) as (upload, accepted):
-            return json_response(task_status(submit(request, upload, accepted)))
+            return create_once(request, lambda: json_response(task_status(submit(request, upload, accepted))))
 
 
 class PollStatus(CompatibleView):
