@@ -192,6 +192,12 @@ def reader_user() -> str:
     return text("LEAFMILL_READER_USER", "nobody", "user that reads documents when a worker runs as root; 0: root")
 
 
+def is_confinement_required() -> bool:
+    """Return whether documents may be read only by processes that are confined completely."""
+    meaning = "required: read no document unless its process is confined completely; best_effort: warn"
+    return choice("LEAFMILL_CONFINEMENT", "best_effort", meaning, values=("required", "best_effort")) == "required"
+
+
 def max_pages_per_document() -> int:
     return integer("MAX_PAGES_PER_DOCUMENT", 2000, "maximum number of pages of one document", minimum=1)
 

@@ -22,6 +22,7 @@ from apps.doctor.finding import Finding, State, failed, manage
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS = 2.0
+READER_START_SECONDS = 20.0
 PROVIDER_SECONDS = 30.0
 
 
@@ -36,6 +37,7 @@ class Part:
     name: str
     check: Callable[[], Finding | list[Finding]]
     repair: Callable[[], str] = run_doctor_again
+    seconds: float = CHECK_SECONDS
 
 
 PARTS = (
@@ -51,6 +53,7 @@ PARTS = (
     Part("paused", workers.paused),
     Part("traces", servers.traces),
     Part("PDF library", machine.pdf_library),
+    Part("confinement", machine.confinement, seconds=READER_START_SECONDS),
     Part("Tesseract", machine.tesseract),
     Part("office files", machine.office),
     Part("GPU", machine.gpu),
@@ -75,7 +78,7 @@ def examine(*, call_providers: bool = False) -> list[Finding]:
         checks = [TimedCheck(Part("deployment", check), seconds) for check in providers.providers(call=call_providers)]
         return [finding for check in checks for finding in check.findings()]
 
-    checks = [TimedCheck(part, CHECK_SECONDS) for part in PARTS]
+    checks = [TimedCheck(part, part.seconds) for part in PARTS]
     checks.append(TimedCheck(Part("providers", check_deployments), seconds + 0.5))
     return [finding for check in checks for finding in check.findings()]
 

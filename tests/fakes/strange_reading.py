@@ -7,7 +7,10 @@ The document is a text file: its first line is for the inspection, every other l
 from __future__ import annotations
 
 import ctypes
+import fcntl
+import mmap
 import os
+import resource
 import signal
 import socket
 import stat
@@ -21,6 +24,7 @@ from apps.pages.model.errors import DamagedDocument, WrongPassword
 from apps.pages.model.geometry import Box
 
 _BOX = Box(0, 0, 1, 1)
+_ZEROS = ctypes.create_string_buffer(256)
 
 
 def inspect_document(path: str, *, password: str | None = None, max_pages: int) -> DocumentFacts:
@@ -97,14 +101,14 @@ def signal_self(name: str) -> str:
 
 def send_raw(content: str) -> str:
     """Write to the worker directly, as code that took over the child could."""
-    for file in range(3, 64):
-        try:
-            if stat.S_ISSOCK(os.fstat(file).st_mode):
-                os.write(file, bytes.fromhex(content))
-        except OSError:
-            continue
+    for file in _sockets():
+        os.write(file, bytes.fromhex(content))
     time.sleep(60)
     return ""
+
+
+def _sockets() -> list[int]:
+    return [number for number in range(3, 64) if is_open(number) and stat.S_ISSOCK(os.fstat(number).st_mode)]
 
 
 def fork(count: str) -> str:
@@ -119,6 +123,43 @@ def connect(address: str) -> str:
     with socket.socket() as end:
         end.connect((host, int(port)))
     return "connected"
+
+
+def send_udp(address: str) -> str:
+    host, port = address.split(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as end:
+        end.sendto(b"I was here", (host, int(port)))
+    return "sent"
+
+
+def connect_unix(path: str) -> str:
+    with socket.socket(socket.AF_UNIX) as end:
+        end.connect(path)
+    return "connected"
+
+
+def system_call(arguments: str) -> str:
+    """Make a system call by its number; arguments are numbers, "@" is the address of 256 bytes of zeros."""
+    numbers = [ctypes.addressof(_ZEROS) if part == "@" else int(part) for part in arguments.split()]
+    libc = ctypes.CDLL(None, use_errno=True)
+    result = libc.syscall(*(ctypes.c_long(number) for number in numbers))
+    if result < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+    return f"returned {result}"
+
+
+def set_owner(pid: str) -> str:
+    """Have signals sent to another process whenever the socket gets data."""
+    fcntl.fcntl(_sockets()[0], 8, int(pid))
+    return "owned"
+
+
+def is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def write_file(path: str) -> str:
@@ -147,7 +188,7 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "long": lambda size: "x" * int(size),
     "raise": raise_error,
     "environment": lambda _: "\n".join(f"{name}={value}" for name, value in os.environ.items()),
-    "files": lambda _: sorted(int(name) for name in os.listdir("/proc/self/fd")),  # noqa: PTH208
+    "files": lambda _: [number for number in range(1024) if is_open(number)],
     "user": lambda _: os.getuid(),
     "fork": fork,
     "connect": connect,
@@ -155,6 +196,12 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "read": lambda path: Path(path).read_text(),
     "kill": lambda pid: os.kill(int(pid), signal.SIGKILL),
     "leave": lambda name: Path(name).write_text("left") and "left",
-    "list": lambda _: sorted(os.listdir()),  # noqa: PTH208
+    "child": lambda _: os.getpid(),
+    "call": system_call,
+    "udp": send_udp,
+    "unix": connect_unix,
+    "limit": lambda pid: resource.prlimit(int(pid), resource.RLIMIT_NOFILE, (1, 1)),
+    "owner": set_owner,
+    "code": lambda _: mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_EXEC) and "executable",
     "exec": lambda path: os.execv(path, [path]),
 }

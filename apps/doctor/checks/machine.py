@@ -11,8 +11,11 @@ from pathlib import Path
 from django.conf import settings
 
 from apps.core.weak_settings import NEW_KEY_COMMAND, weakness_of_key
-from apps.doctor.finding import Finding, failed, not_checked, ok, python, warning
+from apps.doctor.finding import Finding, failed, manage, not_checked, ok, python, warning
+from apps.pages.model.errors import UnplannedError
 from apps.pages.pdf.pdfium_library import pdfium
+from apps.pages.sandbox.client import Reader
+from apps.pages.sandbox.process import not_confined
 from ocr_worker import language_packs
 from parse_project import env
 
@@ -50,6 +53,20 @@ def pdf_library() -> Finding:
         )
         return warning(name, sentence, install)
     return ok(name, f"PDFs are read with {library.path}.")
+
+
+def confinement() -> Finding:
+    """Start a reader as a worker does, and let it measure what its children could do."""
+    name = "confinement"
+    with Reader() as reader:
+        try:
+            found = reader.escapes()
+        except UnplannedError as error:
+            return failed(name, error.detail, manage("parse --help"))
+    if not found:
+        return ok(name, "A document that takes over its reader reaches nothing but its own result.")
+    mend = "run workers on Linux 5.13 or newer with Landlock, in containers that permit Landlock and seccomp"
+    return (failed if env.is_confinement_required() else warning)(name, not_confined(found), mend)
 
 
 def office() -> Finding:

@@ -14,6 +14,7 @@ ParseError
     PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, GarbledPage
     DeadlineExceeded, DocumentGone, NoOcrHere
     UnplannedError           a fault of ours; another attempt may succeed
+      ReaderNotConfined
     ProviderError            a model call
       QuotaExhausted
         BudgetReserved, AnswersLater
@@ -182,6 +183,12 @@ class Stopped(ParseError):
     """The work was stopped because its result is no longer needed."""
 
     code = "cancelled"
+
+
+class ReaderNotConfined(UnplannedError):
+    """This machine cannot confine the processes that read documents, so it reads none. See docs/isolation.md."""
+
+    code = "reader_not_confined"
 
 
 # The only errors that a sandboxed child may report. A child that its document took over can report no others.

@@ -52,6 +52,7 @@ class Reader:
     ``user``: the user of the reader process if we are root: a name or number; default LEAFMILL_READER_USER.
     ``work``: the module whose ``inspect_document``, ``read_pages``... the children call.
     ``start_process``: calls its argument in a thread that lives as long as the reader is needed.
+    ``unavailable``: restrictions to do without, as on machines that lack them; for tests.
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class Reader:
         user: str | None = None,
         work: str = PAGE_WORK,
         start_process: StartProcess | None = None,
+        unavailable: Sequence[str] = (),
     ) -> None:
         self._user_id = reader_user(user)
         self._work = work
         self._start_process: StartProcess = start_process or (lambda make_process: make_process())
+        self._unavailable = tuple(unavailable)
         self._process: ReaderProcess | None = None
         self._copies = ReadableCopies(needed=self._user_id != 0)
         self._kept: _KeptChild | None = None
@@ -76,6 +79,10 @@ class Reader:
     def pid(self) -> int | None:
         """The id of the reader process; None while there is none."""
         return None if self._process is None else self._process.pid
+
+    def escapes(self) -> tuple[str, ...]:
+        """Return what a document that takes over its child could still do here. Raise UnplannedError."""
+        return self._running_process().escapes()
 
     def close(self) -> None:
         """End the process; the next request would start another."""
@@ -344,7 +351,9 @@ class Reader:
         if self._process is not None and self._process.started_by != os.getpid():
             self._drop_process()  # our parent's, inherited by a fork
         if self._process is None:
-            self._process = self._start_process(partial(ReaderProcess, work=self._work, user_id=self._user_id))
+            self._process = self._start_process(
+                partial(ReaderProcess, work=self._work, user_id=self._user_id, unavailable=self._unavailable)
+            )
         return self._process
 
     def _drop_process(self) -> None:

@@ -20,12 +20,12 @@ from typing import NamedTuple
 
 import msgspec
 
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 _CAPABILITY_VERSION_3 = 0x20080522
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _RULE_PATH_BENEATH = 1
-_READ_FILE, _READ_DIR, _EXECUTE = 1 << 2, 1 << 3, 1 << 0
+_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
 _ALL_FILE_RIGHTS = 0x1FFF  # the thirteen rights of the first Landlock: read, write, make and remove
 _CONNECT_AND_BIND_TCP = 3
 _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3
@@ -78,6 +78,14 @@ def die_with_parent(parent: int) -> None:
 def forbid_new_privileges() -> bool:
     """Stop programs that this process starts from gaining rights by a set-user-id bit."""
     return sys.platform == "linux" and bool(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+
+
+def let_the_reader_look() -> None:
+    """Let a process of the same user read this one's memory, as the reader must to answer ``opened_files``.
+
+    The kernel forbids it after a change of user.
+    """
+    _libc().prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
 def cut_network() -> bool:
@@ -154,23 +162,23 @@ def _limit(what: int, soft: int, hard: int | None = None) -> None:
 
 
 class FileAccess:
-    """Landlock rules: read only the program's own files and one document, write only in the scratch directory.
+    """Landlock rules: read only the program's own files and one document, and write nothing.
 
     They also forbid TCP and signals to other processes, if the kernel supports that. The reader prepares them once
     (the paths are opened before the user changes) and each child applies them.
     """
 
-    def __init__(self, scratch: Path, readable: Sequence[Path]) -> None:
+    def __init__(self, readable: Sequence[Path]) -> None:
         self._version = landlock_version()
-        self._scratch = self._readable = None
-        if self._version:
-            self._scratch = os.open(scratch, os.O_PATH | os.O_CLOEXEC)
-            self._readable = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in readable if path.exists()]
+        paths = readable if self._version else ()
+        self._readable = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths if path.exists()]
+
+    @property
+    def is_available(self) -> bool:
+        return self._version > 0
 
     def restrict_process(self, document: int) -> bool:
         """Restrict this process permanently; return False if the kernel cannot. ``document``: its file descriptor."""
-        if self._scratch is None or self._readable is None:
-            return False
         network = _CONNECT_AND_BIND_TCP if self._version >= 4 else 0
         scoped = _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if self._version >= 6 else 0
         attributes = _Ruleset(_ALL_FILE_RIGHTS, network, scoped)
@@ -178,7 +186,6 @@ class FileAccess:
         ruleset = int(_libc().syscall(_CREATE_RULESET, ctypes.byref(attributes), size, 0))
         if ruleset < 0:
             return False
-        _add_rule(ruleset, self._scratch, _ALL_FILE_RIGHTS & ~_EXECUTE)
         for path in self._readable:
             _add_rule(ruleset, path, _READ_FILE | _READ_DIR)
         _add_rule(ruleset, document, _READ_FILE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pwd
 import signal
@@ -10,18 +11,38 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
-from apps.pages.model.errors import PageCrashed, PageError, PageMemoryExceeded, PageTimeout, UnplannedError
-from apps.pages.sandbox import protocol
+from apps.pages.model.errors import (
+    PageCrashed,
+    PageError,
+    PageMemoryExceeded,
+    PageTimeout,
+    ReaderNotConfined,
+    UnplannedError,
+)
+from apps.pages.sandbox import escapes, protocol
 from apps.pages.sandbox.confinement import NOBODY, Limits
-from apps.pages.sandbox.protocol import Ended, Fork, FrameReader, Garbage, Hangup, Kind, Late, ReadRequest, ShouldStop
+from apps.pages.sandbox.protocol import (
+    Ended,
+    Fork,
+    FrameReader,
+    Garbage,
+    Hangup,
+    Kind,
+    Late,
+    ReadRequest,
+    Ready,
+    ShouldStop,
+)
 from apps.pages.sandbox.scratch import Scratch
 from parse_project import env
+
+logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[3]
 _CONTROL_BYTES = 64 * 1024
@@ -60,20 +81,29 @@ def reader_user(name: str | None = None) -> int:
         raise ValueError(f"LEAFMILL_READER_USER: there is no user {name!r} on this machine") from None
 
 
+def not_confined(found: Sequence[str]) -> str:
+    """Return a sentence on what a document that takes over its reader could do here, and on what helps."""
+    listed = ", ".join(escapes.MEANINGS.get(name, name) for name in found)
+    return (
+        f"A document that exploits a fault of a library could do this here: {listed}. Use Linux 5.13 or newer with "
+        "Landlock, and a container that permits Landlock and seccomp (docs/isolation.md)."
+    )
+
+
 class ReaderProcess:
     """A running reader. ``Hangup`` from any method means that it died and another must be started."""
 
-    def __init__(self, *, work: str, user_id: int) -> None:
+    def __init__(self, *, work: str, user_id: int, unavailable: Sequence[str] = ()) -> None:
         self.started_by = os.getpid()
         self._scratch = Scratch(user_id)
         self._control, theirs = socket.socketpair()
         self._frames = FrameReader(self._control)
-        self._ready = False
+        self._ready: Ready | None = None
         self._closed = False
         self._is_idle = True
         scratch = str(self._scratch.path)
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        arguments = [str(theirs.fileno()), str(os.getpid()), scratch, str(user_id), work]
+        arguments = [str(theirs.fileno()), str(os.getpid()), scratch, str(user_id), work, *unavailable]
         self._process = subprocess.Popen(
             [sys.executable, "-s", "-P", "-m", "apps.pages.sandbox.server", *arguments],
             stdin=subprocess.DEVNULL,
@@ -89,17 +119,31 @@ class ReaderProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def fork(self, document: int, limits: Limits, *, pages: int) -> Child:
-        """Return a fresh child that has the open file ``document``. Raise UnplannedError if the reader cannot start."""
-        if not self._ready:
+    def escapes(self) -> tuple[str, ...]:
+        """Wait until the reader is ready; return what its children could still do. Raise UnplannedError."""
+        if self._ready is None:
             try:
-                self._frames.read(max_bytes=_CONTROL_BYTES, until=time.monotonic() + _START_SECONDS)
+                kind, body = self._frames.read(max_bytes=_CONTROL_BYTES, until=time.monotonic() + _START_SECONDS)
+                if kind != Kind.READY:
+                    raise Garbage(f"the reader sent {kind.name} instead of READY")
+                self._ready = msgspec.json.decode(body, type=Ready)
             except (Hangup, Late, Garbage) as error:
                 self.close()
                 raise UnplannedError(
                     "The process that reads documents could not be started; its log has the reason."
                 ) from error
-            self._ready = True
+            if self._ready.escapes and not env.is_confinement_required():
+                logger.warning("%s", not_confined(self._ready.escapes))
+        return self._ready.escapes
+
+    def fork(self, document: int, limits: Limits, *, pages: int) -> Child:
+        """Return a fresh child that has the open file ``document``.
+
+        Raise UnplannedError if the reader cannot start, ReaderNotConfined if it may not read what it could not confine.
+        """
+        found = self.escapes()
+        if found and env.is_confinement_required():
+            raise ReaderNotConfined(not_confined(found))
         if not self._is_idle:
             raise Hangup
         self._is_idle = False  # until the child has ended: an exception out of a signal handler may lose it
@@ -211,6 +255,9 @@ def error_of_death(ended: Ended, limits: Limits) -> PageError:
     """
     if ended.signal == signal.SIGXCPU or (ended.signal == signal.SIGKILL and ended.cpu_seconds >= limits.cpu_seconds):
         return PageTimeout("The page needed more processor time than allowed and was stopped.")
+    if ended.signal == signal.SIGSYS:
+        logger.error("A reader was killed for a system call that no reader makes: its document may be an attack")
+        return PageCrashed("The page made its reader do something forbidden, and the reader was stopped.")
     if ended.signal == signal.SIGKILL and ended.by_itself:
         return PageMemoryExceeded()  # the system's out-of-memory killer
     if ended.signal in _OUT_OF_MEMORY_SIGNALS and ended.peak_bytes >= limits.memory_bytes * _MEMORY_SHARE:

@@ -1,43 +1,90 @@
-"""A filter on system calls: a child cannot start a program, fork a process or open a socket.
+"""The system calls that a child may use: an allow-list, measured with strace while the readers read a corpus.
 
-Threads stay possible (a text extractor runs one); the memory of their stacks limits their number. The filter is a
-program for the kernel's packet filter machine. An instruction has four fields: code, jump if true, jump if false,
-value. Source: ``seccomp(2)``; numbers of calls: the kernel's tables for each processor.
+A child reads open files, uses memory, and reads and writes its socket. It cannot start a process or a program, open a
+socket, signal or limit another process, change a file, or make memory executable. Other calls fail with ENOSYS, as on
+a kernel that lacks them, so that libraries fall back. Calls that only an attacker makes kill the child at once.
+
+The filter is a program for the kernel's packet filter machine. An instruction has four fields: code, jump if true, jump
+if false, value. Source: ``seccomp(2)``; numbers of calls: the kernel's tables for each processor.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
+import os
 import platform
 import struct
 import sys
 from collections.abc import Mapping
+from typing import NamedTuple
 
-_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
+_SECCOMP_SET_MODE_FILTER, _NEW_LISTENER = 1, 8
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000
-_CALL_NUMBER, _PROCESSOR, _FIRST_ARGUMENT = 0, 4, 16
-_CLONE_THREAD = 0x10000
+_ALLOW, _NOTIFY, _KILL, _FAIL = 0x7FFF0000, 0x7FC00000, 0x80000000, 0x00050000
+_CALL_NUMBER, _PROCESSOR, _ARGUMENTS = 0, 4, 16
 _X32_CALLS = 0x40000000
+_CLONE_THREAD, _PROT_EXEC = 0x10000, 4
+# Not F_SETOWN and F_SETSIG: with them a file sends signals to any process of the user.
+_FILE_COMMANDS = (0, 1, 2, 3, 4, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC
+_TERMINAL_QUESTIONS = (0x5401, 0x5421, 0x541B, 0x5450, 0x5451)  # TCGETS, FIONBIO, FIONREAD, FIONCLEX, FIOCLEX
+_THREAD_NAMES = (15, 16)  # PR_SET_NAME, PR_GET_NAME
 
-_DENIED_EVERYWHERE = ("execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "kill", "socket",
-                      "unshare", "setns", "mount", "keyctl", "add_key", "request_key", "bpf", "perf_event_open",
-                      "userfaultfd")  # fmt: skip
-# The newest calls have the same number on every processor. io_uring would bypass this filter.
-_SAME_EVERYWHERE = {"pidfd_send_signal": 424, "io_uring_setup": 425, "clone3": 435}
-_CALLS: Mapping[str, tuple[int, Mapping[str, int]]] = {
-    "x86_64": (
-        0xC000003E,
-        dict(zip(_DENIED_EVERYWHERE, (59, 322, 101, 310, 311, 62, 41, 272, 308, 165, 250, 248, 249, 321, 298, 323),
-                 strict=True)) | {"fork": 57, "vfork": 58, "clone": 56},
-    ),
-    "aarch64": (
-        0xC00000B7,
-        dict(zip(_DENIED_EVERYWHERE, (221, 281, 117, 270, 271, 129, 198, 97, 268, 40, 219, 217, 218, 280, 241, 282),
-                 strict=True)) | {"clone": 220},
-    ),
+# Number on x86-64 and on 64-bit ARM; None where the processor has no such call.
+_ALLOWED: Mapping[str, tuple[int | None, int | None]] = {
+    "read": (0, 63), "write": (1, 64), "pread64": (17, 67), "readv": (19, 65), "writev": (20, 66),
+    "preadv": (295, 69), "lseek": (8, 62), "close": (3, 57), "fstat": (5, 80), "stat": (4, None), "lstat": (6, None),
+    "newfstatat": (262, 79), "statx": (332, 291), "access": (21, None), "faccessat": (269, 48),
+    "faccessat2": (439, 439), "readlink": (89, None), "readlinkat": (267, 78), "getdents64": (217, 61),
+    "getcwd": (79, 17), "statfs": (137, 43), "fstatfs": (138, 44), "fadvise64": (221, 223), "dup": (32, 23),
+    "dup2": (33, None), "dup3": (292, 24), "poll": (7, None), "ppoll": (271, 73), "select": (23, None),
+    "pselect6": (270, 72), "munmap": (11, 215), "brk": (12, 214), "mremap": (25, 216), "madvise": (28, 233),
+    "rt_sigaction": (13, 134), "rt_sigprocmask": (14, 135), "rt_sigreturn": (15, 139), "sigaltstack": (131, 132),
+    "sched_yield": (24, 124), "sched_getaffinity": (204, 123), "nanosleep": (35, 101), "clock_nanosleep": (230, 115),
+    "clock_gettime": (228, 113), "clock_getres": (229, 114), "gettimeofday": (96, 169), "time": (201, None),
+    "times": (100, 153), "getrusage": (98, 165), "getrlimit": (97, 163), "sysinfo": (99, 179), "uname": (63, 160),
+    "getcpu": (309, 168), "getpid": (39, 172), "getppid": (110, 173), "gettid": (186, 178), "getuid": (102, 174),
+    "geteuid": (107, 175), "getgid": (104, 176), "getegid": (108, 177), "getresuid": (118, 148),
+    "getresgid": (120, 150), "sendto": (44, 206), "recvfrom": (45, 207), "shutdown": (48, 210),
+    "getsockname": (51, 204), "getpeername": (52, 205), "getsockopt": (55, 209), "futex": (202, 98),
+    "set_robust_list": (273, 99), "rseq": (334, 293), "membarrier": (324, 283), "getrandom": (318, 278),
+    "restart_syscall": (219, 128), "exit": (60, 93), "exit_group": (231, 94),
 }  # fmt: skip
+# These are allowed for some values of one argument: its place, then the numbers of the call.
+_OPEN: Mapping[str, tuple[int | None, int | None]] = {"open": (2, None), "openat": (257, 56)}
+_CHECKED: Mapping[str, tuple[int, int, int]] = {
+    "mmap": (2, 9, 222), "mprotect": (2, 10, 226), "clone": (0, 56, 220), "fcntl": (1, 72, 25), "ioctl": (1, 16, 29),
+    "prctl": (0, 157, 167), "prlimit64": (0, 302, 261), "kill": (0, 62, 129), "tkill": (0, 200, 130),
+    "tgkill": (0, 234, 131),
+}  # fmt: skip
+# Libraries probe these and expect a refusal.
+_REFUSED: Mapping[str, tuple[int | None, int | None]] = {
+    "execve": (59, 221), "fork": (57, None), "vfork": (58, None), "socket": (41, 198), "socketpair": (53, 199),
+    "connect": (42, 203), "rt_sigqueueinfo": (129, 138), "rt_tgsigqueueinfo": (297, 240), "unlink": (87, None),
+    "unlinkat": (263, 35), "mkdir": (83, None), "mkdirat": (258, 34), "symlink": (88, None), "symlinkat": (266, 36),
+    "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "chmod": (90, None), "fchmodat": (268, 53),
+}  # fmt: skip
+# No reader makes these. The newest calls have the same number on every processor; io_uring would bypass the filter.
+_FATAL: Mapping[str, tuple[int | None, int | None]] = {
+    "ptrace": (101, 117), "process_vm_readv": (310, 270), "process_vm_writev": (311, 271), "execveat": (322, 281),
+    "unshare": (272, 97), "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
+    "chroot": (161, 51), "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "bpf": (321, 280),
+    "perf_event_open": (298, 241), "userfaultfd": (323, 282), "init_module": (175, 105), "finit_module": (313, 273),
+    "open_by_handle_at": (304, 265), "kexec_load": (246, 104), "pidfd_send_signal": (424, 424),
+    "io_uring_setup": (425, 425), "io_uring_enter": (426, 426), "io_uring_register": (427, 427),
+    "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430), "pidfd_open": (434, 434),
+    "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
+}  # fmt: skip
+
+
+class _Processor(NamedTuple):
+    audit: int
+    column: int
+    seccomp: int
+
+
+_PROCESSORS = {"x86_64": _Processor(0xC000003E, 0, 317), "aarch64": _Processor(0xC00000B7, 1, 277)}
+_Line = tuple[int, int, int, int]
 
 
 class _Program(ctypes.Structure):
@@ -45,43 +92,101 @@ class _Program(ctypes.Structure):
 
 
 class SystemCallFilter:
-    """Assembled once in the reader, installed in each child."""
+    """Prepared once in the reader, installed in each child. ``is_known``: there are numbers for this processor.
 
-    def __init__(self) -> None:
-        known = _CALLS.get(platform.machine()) if sys.platform == "linux" else None
-        self._bytes = ctypes.create_string_buffer(_program(*known)) if known else None
+    ``asks_to_open``: the reader opens each file that a child asks for, see ``opened_files``.
+    """
 
-    def install(self) -> bool:
-        """Restrict this process permanently; return False on an unknown system or processor. Needs no_new_privs."""
-        if self._bytes is None:
-            return False
-        program = _Program(len(self._bytes) // 8, ctypes.addressof(self._bytes))
-        libc = ctypes.CDLL(None)
-        return bool(libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0) == 0)
+    def __init__(self, *, asks_to_open: bool) -> None:
+        self._processor = _PROCESSORS.get(platform.machine()) if sys.platform == "linux" else None
+        self._asks = asks_to_open
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._start, self._end = (
+            _around_own_signals(self._processor, asks=asks_to_open) if self._processor else ([], [])
+        )
+
+    @property
+    def is_known(self) -> bool:
+        return self._processor is not None
+
+    def install(self) -> int | None:
+        """Restrict this process permanently; return whether that worked: None if not, otherwise a descriptor.
+
+        The descriptor gets the questions to open files; it is -1 if the filter asks none. Needs no_new_privs.
+        """
+        if self._processor is None:
+            return None
+        lines = [*self._start, *_own_signals(self._processor), *self._end]
+        code = b"".join(struct.pack("HBBI", *line) for line in lines)
+        held = ctypes.create_string_buffer(code, len(code))
+        program = _Program(len(lines), ctypes.addressof(held))
+        flags = _NEW_LISTENER if self._asks else 0
+        found = int(self._libc.syscall(self._processor.seccomp, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(program)))
+        if found < 0:
+            return None
+        return found if self._asks else -1
 
 
-def _program(processor: int, calls: Mapping[str, int]) -> bytes:
-    numbers = {**calls, **_SAME_EVERYWHERE}
-    clone, clone3 = numbers.pop("clone"), numbers.pop("clone3")
-    refuse = _FAIL | errno.EPERM
-    lines = [
+def _around_own_signals(processor: _Processor, *, asks: bool) -> tuple[list[_Line], list[_Line]]:
+    """Return the program before and after the lines that depend on the process."""
+
+    def numbers(table: Mapping[str, tuple[int | None, int | None]]) -> list[int]:
+        return [number for pair in table.values() if (number := pair[processor.column]) is not None]
+
+    def checked(name: str, values: tuple[int, ...], result: int) -> list[_Line]:
+        place, *found = _CHECKED[name]
+        return _when_argument(found[processor.column], place, values, result)
+
+    start: list[_Line] = [
         (_LOAD, 0, 0, _PROCESSOR),
-        (_EQUAL, 1, 0, processor),
+        (_EQUAL, 1, 0, processor.audit),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, _CALL_NUMBER),
         (_AT_LEAST, 0, 1, _X32_CALLS),
-        (_RETURN, 0, 0, refuse),
-        # A filter cannot read the flags of clone3, which are in memory. The C library falls back to clone.
-        (_EQUAL, 0, 1, clone3),
-        (_RETURN, 0, 0, _FAIL | errno.ENOSYS),
+        (_RETURN, 0, 0, _KILL),
     ]
-    for number in numbers.values():
-        lines += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, refuse)]
-    lines += [
-        (_EQUAL, 0, 3, clone),
-        (_LOAD, 0, 0, _FIRST_ARGUMENT),
-        (_ANY_BIT, 1, 0, _CLONE_THREAD),
-        (_RETURN, 0, 0, refuse),
-        (_RETURN, 0, 0, _ALLOW),
+    open_result = _NOTIFY if asks else _ALLOW
+    results = ((_ALLOWED, _ALLOW), (_OPEN, open_result), (_REFUSED, _FAIL | errno.EPERM), (_FATAL, _KILL))
+    for table, result in results:
+        for number in numbers(table):
+            start += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, result)]
+    if asks:  # to hand the descriptor of the filter to the reader
+        sendmsg = (46, 211)[processor.column]
+        start += [(_EQUAL, 0, 1, sendmsg), (_RETURN, 0, 0, _ALLOW)]
+    for name in ("mmap", "mprotect"):
+        start += _when_bit(_CHECKED[name], processor, _PROT_EXEC, _FAIL | errno.EPERM, _ALLOW)
+    start += _when_bit(_CHECKED["clone"], processor, _CLONE_THREAD, _ALLOW, _FAIL | errno.EPERM)
+    start += checked("fcntl", _FILE_COMMANDS, _FAIL | errno.EPERM)
+    start += checked("ioctl", _TERMINAL_QUESTIONS, _FAIL | errno.ENOTTY)
+    start += checked("prctl", _THREAD_NAMES, _FAIL | errno.EPERM)
+    start += checked("prlimit64", (0,), _FAIL | errno.EPERM)
+    return start, [(_RETURN, 0, 0, _FAIL | errno.ENOSYS)]
+
+
+def _own_signals(processor: _Processor) -> list[_Line]:
+    """Allow signals to this process alone, for abort()."""
+    lines: list[_Line] = []
+    for name in ("kill", "tkill", "tgkill"):
+        place, *numbers = _CHECKED[name]
+        lines += _when_argument(numbers[processor.column], place, (os.getpid(),), _FAIL | errno.EPERM)
+    return lines
+
+
+def _when_argument(number: int, place: int, values: tuple[int, ...], otherwise: int) -> list[_Line]:
+    """Allow the call if its argument, of 32 bits, is one of ``values``."""
+    lines: list[_Line] = [(_LOAD, 0, 0, _ARGUMENTS + 8 * place)]
+    for value in values:
+        lines += [(_EQUAL, 0, 1, value), (_RETURN, 0, 0, _ALLOW)]
+    lines.append((_RETURN, 0, 0, otherwise))
+    return [(_EQUAL, 0, len(lines), number), *lines]
+
+
+def _when_bit(call: tuple[int, int, int], processor: _Processor, bit: int, yes: int, no: int) -> list[_Line]:
+    place, *numbers = call
+    return [
+        (_EQUAL, 0, 4, numbers[processor.column]),
+        (_LOAD, 0, 0, _ARGUMENTS + 8 * place),
+        (_ANY_BIT, 0, 1, bit),
+        (_RETURN, 0, 0, yes),
+        (_RETURN, 0, 0, no),
     ]
-    return b"".join(struct.pack("HBBI", *line) for line in lines)

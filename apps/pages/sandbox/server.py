@@ -4,7 +4,7 @@
 root it drops to an unprivileged user before the first document arrives. The reader itself never reads a document: the
 child does, confined, and replies on a socket that the reader does not read.
 
-    python -m apps.pages.sandbox.server CONTROL_FD PARENT_PID SCRATCH USER_ID WORK_MODULE
+    python -m apps.pages.sandbox.server CONTROL_FD PARENT_PID SCRATCH USER_ID WORK_MODULE [UNAVAILABLE...]
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -28,10 +28,11 @@ from apps.pages.model.blocks import encode_result
 from apps.pages.model.errors import PageMemoryExceeded, ParseError, UnplannedError
 from apps.pages.model.ocr_image import encode_ocr_image
 from apps.pages.sandbox import confinement, protocol, scratch
+from apps.pages.sandbox.child_confinement import DOCUMENT_NAME, ChildConfinement, name_document
 from apps.pages.sandbox.confinement import Limits
+from apps.pages.sandbox.opened_files import OpenedFiles
 from apps.pages.sandbox.preload import warm_up
-from apps.pages.sandbox.protocol import Ended, Fork, Hangup, Kind, ReadRequest, Refusal
-from apps.pages.sandbox.seccomp import SystemCallFilter
+from apps.pages.sandbox.protocol import Ended, Fork, Hangup, Kind, ReadRequest, Ready, Refusal
 
 _GRACE_SECONDS = 0.25
 _KEEP_SECONDS = 1.0
@@ -40,34 +41,23 @@ _MAX_REQUEST_BYTES = 1 << 20
 _MAX_TRACEBACK_CHARACTERS = 4000
 
 
-class Confinement(NamedTuple):
-    """The restrictions that every child puts on itself, prepared once in the reader."""
-
-    files: confinement.FileAccess
-    calls: SystemCallFilter
-    memory: confinement.MemoryInUse
-    own_user: bool
-
-
 def main(arguments: list[str]) -> None:
-    control_fd, parent, scratch_folder, user_id, work_module = arguments
+    control_fd, parent, scratch_folder, user_id, work_module, *unavailable = arguments
     control = socket.socket(fileno=int(control_fd))
     confinement.die_with_parent(int(parent))
     work = importlib.import_module(work_module)
     warm_up(work, Path(scratch_folder))
-    confines = Confinement(
-        files=confinement.FileAccess(Path(scratch_folder), confinement.program_paths()),
-        calls=SystemCallFilter(),
-        memory=confinement.memory_in_use(),
-        own_user=user_id != "0",
+    # Before the user changes: the program's folders, and those above the scratch folder, may be closed to the new user.
+    confines = ChildConfinement(
+        confinement.program_paths(), own_user=user_id != "0", unavailable=frozenset(unavailable)
     )
-    # Before the user changes: the folders above the scratch folder may be closed to the new user.
     os.chdir(scratch_folder)
     confine_reader(int(user_id), int(parent))
+    confines.measure(Limits())
     gc.collect()
     gc.freeze()  # otherwise the collector of a child would copy every memory page that it touches
     try:
-        protocol.send(control, Kind.READY)
+        protocol.send(control, Kind.READY, Ready(tuple(sorted(confines.escapes))))
         Forks(control, confines, work).serve()
     except Hangup:
         return
@@ -86,16 +76,18 @@ def confine_reader(user_id: int, parent: int) -> None:
 class Forks:
     """Serves the control socket: one child at a time."""
 
-    def __init__(self, control: socket.socket, confines: Confinement, work: ModuleType) -> None:
+    def __init__(self, control: socket.socket, confines: ChildConfinement, work: ModuleType) -> None:
         self._control = control
         self._confines = confines
         self._work = work
         self._child = 0
+        self._opened: OpenedFiles | None = None
 
     def serve(self) -> None:
         """Serve until the worker hangs up (``Hangup``)."""
         try:
             while True:
+                self._wait(None)
                 kind, body, files = protocol.receive_with_files(
                     self._control, max_bytes=_MAX_REQUEST_BYTES, max_files=2
                 )
@@ -103,7 +95,7 @@ class Forks:
                     self._fork(msgspec.json.decode(body, type=Fork), files)
                 elif kind == Kind.KEEP:
                     # No other process watches an idle child, so end it if no message about it arrives.
-                    if not protocol.is_readable(self._control, _KEEP_SECONDS):
+                    if not self._wait(_KEEP_SECONDS):
                         self._end(patiently=False)
                 else:
                     protocol.send(self._control, Kind.ENDED, self._end(patiently=kind == Kind.HUNG_UP))
@@ -111,11 +103,21 @@ class Forks:
             if self._child:
                 self._end(patiently=False)
 
+    def _wait(self, seconds: float | None) -> bool:
+        """Wait for a message at most ``seconds``, and open files for the child meanwhile; return whether one came."""
+        if self._opened is not None:
+            return self._opened.attend(self._control.fileno(), seconds)
+        return seconds is None or protocol.is_readable(self._control, seconds)
+
     def _fork(self, fork: Fork, files: list[int]) -> None:
         """Fork a child. It leaves by ``os._exit`` in every case, so that no code of the reader runs twice."""
         reader = os.getpid()
+        document, reply_fd = files
+        name_document(document)
+        handover = self._confines.handover()
         self._child = os.fork()
         if self._child:
+            self._opened = self._confines.opened_files(handover, document)
             for file in files:
                 os.close(file)
             return
@@ -124,20 +126,14 @@ class Forks:
             self._control.close()
             os.setsid()
             confinement.die_with_parent(reader)
-            document, reply_fd = files
             # Libraries print text of broken documents, which must not reach our log.
             null = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):
                 os.dup2(null, stream)
             os.close(null)
-            confines = self._confines
-            confines.files.restrict_process(document)
-            confinement.limit_resources(
-                fork.limits, pages=fork.pages, in_use=confines.memory, own_user=confines.own_user
-            )
-            confines.calls.install()
+            self._confines.restrict(document, fork.limits, pages=fork.pages, handover=handover)
             with socket.socket(fileno=reply_fd) as reply:
-                DocumentChild(self._work, reply, document, fork.limits).serve()
+                DocumentChild(self._work, reply, fork.limits).serve()
             status = 0
         except Hangup:
             status = 0
@@ -161,6 +157,9 @@ class Forks:
                 continue
         _pid, status, usage = os.wait4(self._child, 0)
         self._child = 0
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
         scratch.empty(Path())
         return Ended(
             signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
@@ -174,14 +173,11 @@ class Forks:
 class DocumentChild:
     """Serve the requests about one document inside the child."""
 
-    def __init__(self, work: ModuleType, reply: socket.socket, document: int, limits: Limits) -> None:
+    def __init__(self, work: ModuleType, reply: socket.socket, limits: Limits) -> None:
         self._work = work
         self._reply = reply
         self._frames = protocol.FrameReader(reply)
-        # Libraries open the file again by name, so that each has its own position; some go by the name's ending.
-        folder = "/proc/self/fd" if sys.platform == "linux" else "/dev/fd"
-        self._path = "document.pdf"
-        Path(self._path).symlink_to(f"{folder}/{document}")
+        self._path = DOCUMENT_NAME
         self._limits = limits
 
     def serve(self) -> None:

@@ -112,8 +112,10 @@ def test_a_range_whose_pages_all_hang_ends(reader: Reader, strange: Strange) -> 
 
 
 def test_pages_before_a_crash_are_not_read_again(reader: Reader, strange: Strange) -> None:
-    """The second child continues after the crash, and the files of the first are removed by then."""
-    assert read(reader, strange("list", "signal SIGKILL", "list"))[::2] == [read(reader, strange("list"))[0]] * 2
+    before, crash, after, last = read(reader, strange("child", "signal SIGKILL", "child", "child"))
+
+    assert crash == "page_memory_exceeded"
+    assert after == last != before
 
 
 def test_a_result_longer_than_allowed_fails_only_its_page(reader: Reader, strange: Strange) -> None:
@@ -310,13 +312,12 @@ def test_a_child_has_only_its_own_files(reader: Reader, strange: Strange) -> Non
     with socket.socketpair()[0], (Path(__file__)).open():
         (files,) = read(reader, strange("files"))
 
-    # null, null, null, the reply socket, the document, the listing itself, and the folders of the Landlock rules
-    assert len(files.split(",")) < 40
+    # null, null, null, the reply socket, the document, and the folders of the Landlock rules
+    assert 5 <= len(files.split(",")) < 40
 
 
-def test_a_child_does_not_find_files_of_another(reader: Reader, strange: Strange) -> None:
-    assert read(reader, strange("leave behind", "list"))[1] == "['behind', 'document.pdf']"
-    assert read(reader, strange("list")) == ["['document.pdf']"]
+def test_a_child_leaves_no_files(reader: Reader, strange: Strange) -> None:
+    assert read(reader, strange("leave behind")) == ["refused: PermissionError 13"]
 
 
 def test_a_killed_worker_leaves_no_processes_and_files(strange: Strange, tmp_path: Path) -> None:
