@@ -9,7 +9,7 @@ round=1
 while [ "$round" -le "${TIMES:-10}" ]; do
     echo "--- round $round of ${TIMES:-10}"
     HYPOTHESIS_PROFILE=new .venv/bin/python -m pytest -m "long or not long" tests/unit
-    HYPOTHESIS_PROFILE=new .venv/bin/python -m pytest --database=sqlite -m long tests/integration/jobs
+    HYPOTHESIS_PROFILE=new .venv/bin/python -m pytest --database=sqlite -m long tests/integration/jobs tests/integration/test_hostile.py
     .venv/bin/python -m pytest -m "chaos or long" tests/acceptance tests/chaos
     round=$((round + 1))
 done

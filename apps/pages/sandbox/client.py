@@ -80,6 +80,11 @@ class Reader:
         """The id of the reader process; None while there is none."""
         return None if self._process is None else self._process.pid
 
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that a child of the reader process had; 0 before the first has ended."""
+        return 0 if self._process is None else self._process.peak_bytes
+
     def escapes(self) -> tuple[str, ...]:
         """Return what a document that takes over its child could still do here. Raise UnplannedError."""
         return self._running_process().escapes()

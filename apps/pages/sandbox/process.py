@@ -91,7 +91,10 @@ def not_confined(found: Sequence[str]) -> str:
 
 
 class ReaderProcess:
-    """A running reader. ``Hangup`` from any method means that it died and another must be started."""
+    """A running reader. ``Hangup`` from any method means that it died and another must be started.
+
+    ``peak_bytes``: the most memory that one of its children had.
+    """
 
     def __init__(self, *, work: str, user_id: int, unavailable: Sequence[str] = ()) -> None:
         self.started_by = os.getpid()
@@ -101,6 +104,7 @@ class ReaderProcess:
         self._ready: Ready | None = None
         self._closed = False
         self._is_idle = True
+        self.peak_bytes = 0
         scratch = str(self._scratch.path)
         passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         arguments = [str(theirs.fileno()), str(os.getpid()), scratch, str(user_id), work, *unavailable]
@@ -172,6 +176,7 @@ class ReaderProcess:
         except (Late, Garbage, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Hangup from error
         self._is_idle = True
+        self.peak_bytes = max(self.peak_bytes, ended.peak_bytes)
         return ended
 
     def close(self) -> None:
