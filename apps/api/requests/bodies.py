@@ -93,7 +93,23 @@ def source_of(request: Request, *, max_bytes: int) -> tuple[Any, int]:
 
 
 def parse_json(raw: bytes, *, source: str = "The body") -> dict[str, Any]:
-    """Return the object within the limits. Raise InvalidJson for NaN, repeated names and text no database can store.
+    """Return the object within the limits. Raise InvalidJson as ``parse_json_value``, and for another value."""
+    value = parse_json_value(raw, source=source)
+    if not isinstance(value, dict):
+        raise InvalidJson("The JSON is not an object. Send an object, {...}.")
+    return value
+
+
+def json_or_text(text: str) -> Any:
+    """Return the value of a form field that is JSON or a plain text."""
+    try:
+        return parse_json_value(text.encode("utf-8", "surrogatepass"))
+    except InvalidJson:
+        return text
+
+
+def parse_json_value(raw: bytes, *, source: str = "The body") -> Any:
+    """Return the value within the limits. Raise InvalidJson for NaN, repeated names and text no database can store.
 
     ``source`` begins the message for what is no JSON.
     """
@@ -128,8 +144,6 @@ def parse_json(raw: bytes, *, source: str = "The body") -> dict[str, Any]:
         raise InvalidJson(
             f'{source} is not valid JSON in UTF-8{where}. Send an object such as {{"tier": "fast"}}.'
         ) from error
-    if not isinstance(value, dict):
-        raise InvalidJson("The JSON is not an object. Send an object, {...}.")
     check_storable(value)
     return value
 

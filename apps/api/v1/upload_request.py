@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,7 +13,7 @@ from django.conf import settings
 
 from apps.accounts.models import Project
 from apps.api.request_errors import InvalidJson, InvalidOptions, OptionProblem, printable
-from apps.api.requests.bodies import check_storable, parse_json, validated
+from apps.api.requests.bodies import parse_json, parse_json_value, validated
 from apps.api.v1.form_fields import FIELDS, MARKERS, MAY_BE_EMPTY
 from apps.api.v2.job_request import MAX_WARNINGS, accept_request
 from apps.api.v2.options import ParseRequest
@@ -188,11 +187,9 @@ def _number(text: str) -> float:
 
 def _json(text: str) -> Any:
     try:
-        value = json.loads(text)
-    except RecursionError as error:
+        return parse_json_value(text.encode("utf-8", "surrogatepass"))
+    except InvalidJson as error:
         raise ValueError(text) from error
-    check_storable(value)
-    return value
 
 
 _READERS: dict[str, Callable[[str], Any]] = {

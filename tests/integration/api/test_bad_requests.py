@@ -63,6 +63,24 @@ def test_invalid_json_is_refused(api: Api, body: bytes) -> None:
     assert not Document.objects.exists()
 
 
+@pytest.mark.parametrize("field", ["auto_mode_configuration_json", "webhook_configurations"])
+def test_invalid_json_in_a_field_of_the_first_api_is_refused(api: Api, field: str) -> None:
+    long_number = "9" * 5000
+    for text in (
+        "NaN",
+        '[{"page": NaN}]',
+        '[{"page": 1e999}]',
+        '[{"a": 1, "a": 2}]',
+        "[" * 200_000,
+        f"[{long_number}]",
+    ):
+        form = {field: text[:60_000], "file": SimpleUploadedFile("a.pdf", long_document(1))}
+        response = api.post("/api/v1/parsing/upload", form)
+        assert code_of(response, 422) == "invalid_option", text[:20]
+        assert response.json()["errors"][0]["field"] == field
+    assert not Document.objects.exists()
+
+
 @pytest.mark.parametrize(
     ("path", "body", "content_type", "status", "code"),
     [

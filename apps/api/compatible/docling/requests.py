@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import io
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from django.conf import settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from apps.api.request_errors import FileMissing, InvalidOptions, InvalidRequest, OptionProblem, TooManyFiles, printable
-from apps.api.requests.bodies import validated
+from apps.api.requests.bodies import json_or_text, validated
 from apps.api.requests.fetched import fetched
 from apps.api.requests.uploads import Upload
 from apps.api.v1.upload_request import UploadRequest
@@ -101,9 +100,9 @@ def options_of_form(form: Mapping[str, Sequence[str]]) -> tuple[ConvertOptions, 
     values: dict[str, Any] = {}
     for name, sent in form.items():
         if name in _LISTS:
-            values[name] = _json_or_text(sent[0]) if len(sent) == 1 else list(sent)
+            values[name] = json_or_text(sent[0]) if len(sent) == 1 else list(sent)
         else:
-            values[name] = sent[-1] if name in ConvertOptions.model_fields else _json_or_text(sent[-1])
+            values[name] = sent[-1] if name in ConvertOptions.model_fields else json_or_text(sent[-1])
     target = str(values.pop("target_type", "inbody"))
     if values.pop("callbacks", None):
         raise _not_supported("callbacks", _CALLBACKS)
@@ -194,11 +193,3 @@ _CALLBACKS = "Callbacks are not sent for this API. Ask for the status, or use we
 
 def _not_supported(field: str, detail: str) -> InvalidOptions:
     return InvalidOptions([OptionProblem("not_supported", ("body", field), detail)])
-
-
-def _json_or_text(text: str) -> Any:
-    """Return the value of a field whose type is not known: clients send lists and objects as JSON."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

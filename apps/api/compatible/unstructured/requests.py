@@ -6,7 +6,6 @@ not known is a warning.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -15,7 +14,7 @@ from django.conf import settings
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from apps.api.request_errors import InvalidOptions, OptionProblem, printable
-from apps.api.requests.bodies import validated
+from apps.api.requests.bodies import json_or_text, validated
 from apps.api.v1.upload_request import UploadRequest
 
 DEFAULT_CHUNK_CHARS = 500
@@ -117,14 +116,7 @@ def _value(name: str, sent: Sequence[str]) -> Any:
     """Return a list for an option with several values, which some clients send as JSON, and a text for others."""
     if name not in _LISTS:
         text = sent[-1]
-        return None if text == "null" else _json_or_text(text) if name in _ONLY_VALUES else text
+        return None if text == "null" else json_or_text(text) if name in _ONLY_VALUES else text
     if len(sent) == 1 and sent[0].startswith("["):
-        return _json_or_text(sent[0])
+        return json_or_text(sent[0])
     return list(sent)
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
