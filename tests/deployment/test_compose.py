@@ -116,7 +116,11 @@ def test_dependencies_that_must_be_healthy_have_a_healthcheck() -> None:
 
 def test_only_web_and_flower_listen_and_only_on_localhost() -> None:
     ports = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
-    assert ports == {"api": ["${LISTEN:-127.0.0.1:8000}:8000"], "flower": ["127.0.0.1:5555:5555"]}
+    assert ports == {
+        "api": ["${LISTEN:-127.0.0.1:8000}:8000"],
+        "admin": ["127.0.0.1:8002:8002"],
+        "flower": ["127.0.0.1:5555:5555"],
+    }
 
 
 def test_web_processes_share_a_folder_for_metrics() -> None:

@@ -98,4 +98,4 @@ def test_the_documentation_of_errors_has_the_same_table() -> None:
         assert [f"`{code}`", str(kind.status), kind.title] in rows
         assert llamaparse_code(code) == of_llamaparse.get(code, code.upper())
         waits = code in ("rate_limited", "too_many_uploads")
-        assert kind.retryable == (waits or kind.status == 409 or kind.status >= 500)
+        assert kind.retryable == (waits or kind.status in (408, 409) or kind.status >= 500)
