@@ -92,7 +92,9 @@ CODES: dict[str, ErrorKind] = {
     "page_timeout": ErrorKind(422, "The page took too long"),
     "page_memory_exceeded": ErrorKind(422, "The page needed too much memory"),
     "page_crashed": ErrorKind(422, "The reader process crashed on the page"),
-    "reader_not_confined": ErrorKind(503, "The machine cannot confine the processes that read documents"),
+    "reader_not_confined": ErrorKind(
+        503, "The machine cannot confine the processes that read documents", retryable=True
+    ),
     "page_too_large": ErrorKind(422, "The page is too large"),
     "region_outside_page": ErrorKind(422, "The region is outside the page"),
     "ocr_failed": ErrorKind(422, "OCR failed on the page"),

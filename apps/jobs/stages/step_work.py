@@ -16,7 +16,7 @@ from apps.documents.errors import StorageUnavailable
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.claims import Claim, end_job, fail, retry, snooze_in_outage
 from apps.jobs.states import JobState
-from apps.pages.model.errors import DocumentError, ParseError, UnplannedError
+from apps.pages.model.errors import DocumentError, ParseError, ReaderNotConfined, UnplannedError
 from apps.pages.model.geometry import Margins
 from apps.pages.sandbox import client
 
@@ -33,8 +33,9 @@ _OUTAGES = frozenset(
 def record_errors(claim: Claim) -> Iterator[None]:
     """Record an error of the block in the database instead of raising it.
 
-    A ``DocumentError`` fails the job, because a retry cannot succeed. In an outage of storage, disk or database the
-    step is snoozed until the part is back or the job's deadline passes. After any other error the step is retried.
+    A ``DocumentError`` fails the job, because a retry cannot succeed. In an outage of storage, disk or database, and on
+    a machine that may not read documents, the step is snoozed until it can run or the job's deadline passes. After any
+    other error the step is retried.
     """
     try:
         yield
@@ -44,6 +45,8 @@ def record_errors(claim: Claim) -> Iterator[None]:
                 end_job(claim.job.pk, JobState.FAILED, error=error)
     except StorageUnavailable as error:
         snooze_in_outage(claim, f"{error.detail} ({error.__cause__})")
+    except ReaderNotConfined as error:
+        snooze_in_outage(claim, error.detail)
     except (OperationalError, InterfaceError) as error:
         snooze_in_outage(claim, f"The database failed: {error}")
     except OSError as error:

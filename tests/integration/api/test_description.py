@@ -97,5 +97,5 @@ def test_the_documentation_of_errors_has_the_same_table() -> None:
     for code, kind in CODES.items():
         assert [f"`{code}`", str(kind.status), kind.title] in rows
         assert llamaparse_code(code) == of_llamaparse.get(code, code.upper())
-        waits = code in ("rate_limited", "too_many_uploads")
+        waits = code in ("rate_limited", "too_many_uploads", "queue_full")
         assert kind.retryable == (waits or kind.status in (408, 409) or kind.status >= 500)

@@ -12,6 +12,8 @@ from django.utils import timezone
 from apps.documents import storage
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.states import JobState, Stage
+from apps.pages.sandbox import client
+from apps.pages.sandbox.client import Reader
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
 from tests.small_disk import SmallDisk, small_disk
 
@@ -92,3 +94,19 @@ def test_a_document_whose_bytes_are_gone_fails_its_job_at_once(submit: Submit, d
 
     assert (job.state, job.error_code) == (JobState.FAILED, "document_missing")
     assert "Upload the document again" in job.error_detail
+
+
+def test_a_machine_that_may_not_read_documents_leaves_the_job_to_others(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEAFMILL_CONFINEMENT", "required")
+    job = run_to(submit(pages=2), Stage.SPLIT)
+    step = open_steps(job, Stage.SPLIT)[0]
+
+    with Reader(unavailable=["landlock", "asking"]) as exposed, monkeypatch.context() as patched:
+        patched.setattr(client._shared, "reader", exposed)
+        deliver(step)
+
+    assert seconds_until_due(step) > 0
+    assert step.starts == 0
+    assert_unharmed(job)
