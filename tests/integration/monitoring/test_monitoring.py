@@ -80,33 +80,23 @@ def test_prometheus_can_read_its_configuration(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("paused", "alerts"), [(0, ["llm"]), (1, [])])
-def test_a_queue_without_workers_raises_an_alert_unless_it_is_paused(
-    tmp_path: Path, paused: int, alerts: list[str]
-) -> None:
-    seen = {
-        'leafmill_queue_waiting_messages{queue="llm"}': 3,
-        'leafmill_queue_in_flight_messages{queue="llm"}': 0,
-        'leafmill_queue_oldest_age_seconds{queue="llm"}': 900,
-        'leafmill_paused{what="llm"}': paused,
-        'leafmill_paused{what="agent"}': 1,
-    }
-    summary = {"summary": "Work waits in llm and no worker processes it"}
-    summary["runbook"] = "docs/runbooks.md#leafmillqueueisnottaken"
-    expected = [
-        {"exp_labels": {"queue": queue, "severity": "critical"}, "exp_annotations": summary} for queue in alerts
-    ]
-    case = {
-        "interval": "1m",
-        "input_series": [{"series": series, "values": f"{value}x15"} for series, value in seen.items()],
-        "alert_rule_test": [{"eval_time": "10m", "alertname": "LeafmillQueueIsNotTaken", "exp_alerts": expected}],
-    }
-    file = tmp_path / "cases.yaml"
-    file.write_text(json.dumps({"rule_files": [str(MONITORING / "rules.yaml")], "tests": [case]}), encoding="utf-8")
-
-    done = subprocess.run(["promtool", "test", "rules", str(file)], capture_output=True, text=True)
+def test_every_alert_fires_and_clears_in_its_scene() -> None:
+    done = subprocess.run(
+        ["promtool", "test", "rules", "rules-test.yaml"], cwd=MONITORING, capture_output=True, text=True
+    )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_has_a_scene_before_at_and_after_it_fires() -> None:
+    scenes = yaml.safe_load((MONITORING / "rules-test.yaml").read_text(encoding="utf-8"))["tests"]
+    seen: dict[str, list[list[bool]]] = {rule["alert"]: [] for rule in rules()}
+    for scene in scenes:
+        moments = scene["alert_rule_test"]
+        for alert in {moment["alertname"] for moment in moments}:
+            seen[alert].append([moment["exp_alerts"] != [] for moment in moments if moment["alertname"] == alert])
+
+    assert [alert for alert, fires in seen.items() if [False, True, False] not in fires] == []
 
 
 def test_every_alert_has_a_runbook() -> None:
