@@ -1,4 +1,4 @@
-"""The response to logins of a user and an address that failed too often (django-axes counts them)."""
+"""Logins to the admin: the response to those that failed too often (django-axes counts them), and sessions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 ERROR_CODE = "too_many_logins"
+MAX_SESSIONS_PER_PURGE = 1000
 
 
 def refuse_login(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:
@@ -24,3 +27,10 @@ def refuse_login(request: HttpRequest, response: HttpResponse | None, credential
     refused["Retry-After"] = str(seconds)
     refused.error_code = ERROR_CODE  # type: ignore[attr-defined]
     return refused
+
+
+def purge_sessions() -> int:
+    """Delete a batch of expired sessions. Return their number."""
+    expired = Session.objects.filter(expire_date__lt=Now()).order_by("expire_date")
+    keys = list(expired.values_list("pk", flat=True)[:MAX_SESSIONS_PER_PURGE])
+    return Session.objects.filter(pk__in=keys).delete()[0]

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Exists, OuterRef, Sum
 
-from apps.accounts import audit, idempotency
+from apps.accounts import audit, idempotency, logins
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.models import Document
@@ -37,6 +37,7 @@ _PURGES = (
     webhooks.purge_log,
     idempotency.purge_keys,
     audit.purge,
+    logins.purge_sessions,
     batches.purge_empty,
 )
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from apps.jobs.commands import clean_up
 from apps.monitoring import request_counts
 
 
@@ -63,3 +65,16 @@ def test_addresses_of_one_ipv6_network_count_together() -> None:
 
     assert responses[-1].status_code == 429
     assert login("right-67", address="2001:db8:0:1::1").status_code == 302
+
+
+@pytest.mark.usefixtures("_operator")
+def test_housekeeping_removes_expired_sessions() -> None:
+    login("right-67")
+    login("right-67")
+    expired = Session.objects.latest("pk")
+    Session.objects.filter(pk=expired.pk).update(expire_date=timezone.now() - timedelta(minutes=1))
+
+    clean_up.clean_up_all()
+
+    assert Session.objects.count() == 1
+    assert not Session.objects.filter(pk=expired.pk).exists()
