@@ -1,4 +1,5 @@
-"""The audit log: what people, keys and commands did. Rows are only added, and removed when they are old.
+"""The audit log: what people, keys and commands did. Rows are only added, and removed when they are old;
+the database refuses everything else (migration 0012).
 
 An entry holds names, ids and addresses, never a secret, a field's value or text of a document. It is also logged.
 """
@@ -12,12 +13,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from apps.accounts.client_address import address_of
-from apps.accounts.models import AuditEntry
+from apps.accounts.models import AuditEntry, AuditRetention
 from apps.core import logs
 
 logger = logging.getLogger(__name__)
@@ -81,6 +83,13 @@ def purge() -> int:
     """Delete a batch of entries that are older than AUDIT_LOG_DAYS. Return their number."""
     if settings.AUDIT_LOG_DAYS <= 0:
         return 0
-    old = AuditEntry.objects.filter(at__lt=Now() - timedelta(days=settings.AUDIT_LOG_DAYS)).order_by("pk")
+    before = Now() - timedelta(days=settings.AUDIT_LOG_DAYS)
+    old = AuditEntry.objects.filter(at__lt=before).order_by("pk")
     keys = list(old.values_list("pk", flat=True)[:MAX_ROWS_PER_PURGE])
-    return AuditEntry.objects.filter(pk__in=keys).delete()[0]
+    if not keys:
+        return 0
+    with transaction.atomic():
+        retention = AuditRetention.objects.create(before=before)
+        deleted = AuditEntry.objects.filter(pk__in=keys).delete()[0]
+        retention.delete()
+    return deleted

@@ -201,3 +201,12 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action} {self.target}".strip()
+
+
+class AuditRetention(models.Model):
+    """Allows the deletion of older entries, for the transaction that has this row. The database refuses all others."""
+
+    before = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"before {self.before}"

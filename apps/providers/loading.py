@@ -21,7 +21,7 @@ from apps.providers.learnt import NOTHING_LEARNT
 from apps.providers.models import Deployment, Provider, Quota
 from apps.providers.provider_file import ProviderEntry, read_provider_file
 
-_UNCHANGED = "unchanged"
+_UNCHANGED, _SKIPPED = "unchanged", "skipped"
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Change:
     def __str__(self) -> str:
         return f"{self.kind} {self.name}: {self.description}"
 
+    @property
+    def is_made(self) -> bool:
+        return self.description != _UNCHANGED and not self.description.startswith(_SKIPPED)
+
 
 def load_providers(path: Path, *, dry_run: bool = False, prune: bool = False) -> list[Change]:
     """Create and update the rows that the file describes, and return the changes.
@@ -43,7 +47,7 @@ def load_providers(path: Path, *, dry_run: bool = False, prune: bool = False) ->
     every problem in the file, and OSError.
     """
     entries, skipped = read_provider_file(path)
-    changes = [Change("provider", name, f"skipped: {reason}") for name, reason in skipped.items()]
+    changes = [Change("provider", name, f"{_SKIPPED}: {reason}") for name, reason in skipped.items()]
     with transaction.atomic():
         for entry in entries:
             changes += save_entry(entry)

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import call_command
+from django.db import IntegrityError, connection
 from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import audit
-from apps.accounts.models import ApiKey, AuditEntry
+from apps.accounts.models import ApiKey, AuditEntry, Project
 from tests.integration.api.conftest import FILES, PARSE, Api
+
+PROVIDERS = """
+providers:
+  - name: local
+    family: openai_compatible
+    external: false
+    settings: {base_url: "http://127.0.0.1:9/v1"}
+    deployments:
+      - name: small
+        model: small
+        page_parsers: [llm]
+"""
 
 
 def entries() -> list[tuple[str, str, str, str]]:
@@ -82,8 +96,61 @@ def test_commands_are_recorded_and_the_log_is_exported_and_forgotten(
     assert [line["action"] for line in lines] == ["create API key", "revoke API key"]
     assert {line["kind"] for line in lines} == {"command"}
     assert lines[0]["target"] == "robot of default"
-    AuditEntry.objects.filter(action="create API key").update(at=timezone.now() - timedelta(days=366))
+    add_old_entry(days=366)
+    add_old_entry(days=364)
     assert audit.purge() == 1
     settings.AUDIT_LOG_DAYS = 0
-    AuditEntry.objects.update(at=timezone.now() - timedelta(days=3660))
     assert audit.purge() == 0
+    assert AuditEntry.objects.count() == 3
+
+
+def test_the_database_refuses_to_change_entries_or_to_remove_them_early(transactional_db: None) -> None:
+    call_command("create_api_key", "robot")
+    add_old_entry(days=366)
+    with pytest.raises(IntegrityError, match="audit log"):
+        AuditEntry.objects.update(actor="somebody else")
+    with pytest.raises(IntegrityError, match="audit log"):
+        AuditEntry.objects.all().delete()
+    if connection.vendor == "postgresql":
+        with pytest.raises(IntegrityError, match="audit log"), connection.cursor() as cursor:
+            cursor.execute("TRUNCATE accounts_auditentry")
+    assert AuditEntry.objects.count() == 2
+    assert AuditEntry.objects.exclude(actor="somebody else").count() == 2
+
+
+def test_commands_that_change_something_are_recorded(transactional_db: None, tmp_path: Path) -> None:
+    providers = tmp_path / "providers.yaml"
+    providers.write_text(PROVIDERS, encoding="utf-8")
+    call_command("create_api_key", "robot", "--project", "invoices")
+    project = Project.objects.get(name="invoices")
+
+    call_command("load_providers", providers, "--dry-run")
+    call_command("load_providers", providers)
+    call_command("load_providers", providers)
+    call_command("rotate_sealing_keys")
+    call_command("pause", "llm")
+    call_command("resume", "llm")
+    call_command("resume", "llm")
+    call_command("cleanup", "--dry-run")
+    call_command("cleanup")
+    call_command("delete_project", "invoices", "--confirm", "invoices")
+
+    assert [(action, target) for _, _, action, target in entries()[1:]] == [
+        ("load providers", "provider local, deployment small"),
+        ("rotate sealing keys", ""),
+        ("pause", "llm"),
+        ("resume", "llm"),
+        ("cleanup", "0 jobs"),
+        ("delete project", f"invoices ({project.pk})"),
+    ]
+
+
+def add_old_entry(*, days: int) -> None:
+    """Insert an entry as it was written some days ago. The model always writes the present time."""
+    at = timezone.now() - timedelta(days=days)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO accounts_auditentry (at, kind, actor, action, target, request_id) "
+            "VALUES (%s, 'command', 'root', 'create API key', '', '')",
+            [connection.ops.adapt_datetimefield_value(at)],
+        )

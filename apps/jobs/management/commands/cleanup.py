@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from apps.accounts import audit
 from apps.jobs.commands import clean_up
 from apps.jobs.scheduling import retention
 
@@ -24,4 +25,6 @@ class Command(BaseCommand):
             f"that came with them, {expired.size_bytes:,} bytes."
         )
         if not options["dry_run"]:
-            self.stdout.write(f"Removed: {clean_up.clean_up_all():,} job(s).")
+            removed = clean_up.clean_up_all()
+            audit.record_command("cleanup", f"{removed} jobs")
+            self.stdout.write(f"Removed: {removed:,} job(s).")

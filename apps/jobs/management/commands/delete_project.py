@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.accounts import audit
 from apps.accounts.models import Project
 from apps.jobs.commands import delete_project
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Project {project.name} ({project.pk}): {delete_project.contents_of(project)}.")
         if options["confirm"] != project.name:
             raise CommandError(f"Nothing was deleted. To delete all of this, add --confirm {project.name!r}.")
+        audit.record_command("delete project", f"{project.name} ({project.pk})")
         delete_project.request_deletion(project=project, by="manage.py delete_project")
         if options["in_background"]:
             self.stdout.write("Its keys are refused now; housekeeping deletes the rest.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from apps.accounts import audit
 from apps.jobs.management.pauses import describe_pauses
 from apps.jobs.scheduling import pauses
 
@@ -28,5 +29,6 @@ class Command(BaseCommand):
             return
         reason = options["reason"]
         new = pauses.pause(name=name, reason=reason, by=f"{getpass.getuser()} (command line)")
+        audit.record_command("pause", name)
         already = f"{name} was already paused{'; the reason is updated' if reason else ''}."
         self.stdout.write(f"{name} is paused." if new else already)

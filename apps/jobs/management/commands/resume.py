@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from apps.accounts import audit
 from apps.jobs.management.pauses import describe_pauses
 from apps.jobs.scheduling import pauses
 
@@ -21,4 +22,8 @@ class Command(BaseCommand):
         if name is None:
             self.stdout.write(describe_pauses())
             return
-        self.stdout.write(f"{name} is resumed." if pauses.resume(name=name) else f"{name} was not paused.")
+        if not pauses.resume(name=name):
+            self.stdout.write(f"{name} was not paused.")
+            return
+        audit.record_command("resume", name)
+        self.stdout.write(f"{name} is resumed.")

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.accounts import audit
 from apps.core import sealed_secrets
 from apps.core.sealed_secrets import SealedBy
 
@@ -15,6 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         lost = 0
+        audit.record_command("rotate sealing keys", "")
         for column in sealed_secrets.sealed_columns():
             counts = sealed_secrets.reseal_column(column)
             lost += counts[SealedBy.UNKNOWN_KEY]

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.accounts import audit
 from apps.providers.loading import load_providers
 from apps.providers.provider_file import FileRefused
 
@@ -39,3 +40,5 @@ class Command(BaseCommand):
             self.stdout.write(str(change))
         if options["dry_run"]:
             self.stdout.write("Dry run: nothing was changed.")
+        elif made := [f"{change.kind} {change.name}" for change in changes if change.is_made]:
+            audit.record_command("load providers", ", ".join(made))
