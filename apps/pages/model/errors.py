@@ -29,15 +29,15 @@ ParseError
   InvalidSchema, SchemaTooLarge, DocumentTooLong
   RequestError               an HTTP request that cannot be read
     UnknownHost, InvalidJson, FileMissing, TooManyFiles, TooManyFields, FieldTooLarge, IncompleteUpload
-    UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey, Unauthenticated, NotFound,
-    ConfirmationRequired
+    UploadTimeout, UnsupportedMediaType, UnsupportedEncoding, RangeNotSatisfiable, InvalidIdempotencyKey,
+    Unauthenticated, ScopeMissing, AddressNotAllowed, NotFound, ConfirmationRequired
     InvalidOptions, OriginNotAllowed
     InvalidRequest
       InvalidTarget
     LimitReached
       RateLimited, TooManyUploads, TooManyWrongKeys
   Unavailable                a part of the service does not answer
-    DatabaseUnavailable, TooManyWaiting, WaitEnded
+    Overloaded, DatabaseUnavailable, TooManyWaiting, WaitEnded
   ProjectBeingDeleted
   IdempotencyKeyError        a key that another request has
     IdempotencyKeyReused, IdempotencyKeyInUse
