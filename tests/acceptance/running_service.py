@@ -63,9 +63,13 @@ class Process:
     popen: subprocess.Popen[bytes]
     log: Path
 
+    def pids(self) -> list[int]:
+        """Return the leader and all its descendants; readers have own sessions."""
+        return [self.popen.pid, *descendants(self.popen.pid)]
+
     def signal_all(self, number: signal.Signals) -> None:
-        """Signal the leader, so that it replaces no child, and then all descendants; readers have own sessions."""
-        for pid in [self.popen.pid, *descendants(self.popen.pid)]:
+        """Signal the leader, so that it replaces no child, and then all descendants."""
+        for pid in self.pids():
             signal_if_there(pid, number)
 
     def kill(self) -> None:

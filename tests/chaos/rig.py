@@ -109,11 +109,15 @@ class Rig:
         self.accepted.jobs[job_id] = f"{document.name} {tier}"
         return job_id
 
-    def run_calm(self, documents: Sequence[CorpusDocument], *, configuration: str = FAST, tier: str = "fast") -> None:
-        """Parse every document undisturbed, and keep the fingerprint of its output."""
-        for job_id in [self.submit(document, configuration=configuration, tier=tier) for document in documents]:
-            assert self.service.wait(job_id) == "COMPLETED"
+    def run_calm(
+        self, documents: Sequence[CorpusDocument], *, configuration: str = FAST, tier: str = "fast"
+    ) -> list[str]:
+        """Parse every document undisturbed, and keep the fingerprint of its output. Return the ids of the jobs."""
+        jobs = [self.submit(document, configuration=configuration, tier=tier) for document in documents]
+        for job_id in jobs:
+            assert self.service.wait(job_id) == "COMPLETED", self.service.job(job_id)["job"]
             self.accepted.calm[self.accepted.jobs[job_id]] = fingerprint(self.service.result(job_id))
+        return jobs
 
     def open_jobs(self) -> int:
         return self.service.number("SELECT count(*) FROM jobs_parsejob WHERE state IN ('pending', 'running')")

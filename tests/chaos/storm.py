@@ -16,7 +16,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,12 +24,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import amqp
+import redis
+
 from tests.acceptance.backends import BACKENDS
 from tests.acceptance.running_service import PARSE_QUEUES, children, descendants, signal_if_there
 from tests.chaos.corpus import DOCUMENTS, CorpusDocument, write_corpus
 from tests.chaos.results import FaultResult, record
 from tests.chaos.rig import Rig
-from tests.services import Service
+from tests.services import ServerMissing, Service
 
 WEIGHTS = {"pool process": 10, "worker": 1, "web": 1, "broker": 2, "database": 2, "redis": 1}
 MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 3.0
@@ -39,6 +42,11 @@ UPLOADS_AT_ONCE = 8
 SETTINGS = {"CHAOS_MAX_STARTS": "10", "LEASE_SECONDS": "10", "LEASE_RENEWAL_SECONDS": "1"}
 CALM_DOCUMENTS = 10
 END_SECONDS = 900.0
+REPORT_SECONDS = 60.0
+# The last moments of a storm have no flush, so that a broker that was just killed can be up for the last one.
+FLUSHES_BETWEEN = (0.02, 0.95)
+THREADS = 8  # one keeps the processes alive, one restarts a server, the others empty the broker
+IS_DOWN = (OSError, redis.RedisError, amqp.AMQPError)
 
 
 @dataclass(frozen=True)
@@ -52,28 +60,40 @@ class Kill:
 
 @dataclass
 class Storm:
-    """Kills parts of a rig at random, starts them again, and empties the broker."""
+    """Kills parts of a rig at random, starts them again, and empties the broker. ``errors``: what the storm could not
+    do, which makes its result worthless.
+    """
 
     rig: Rig
     chance: random.Random
+    say: Callable[[str], object]
     kills: list[Kill] = field(default_factory=list)
     flushes: int = 0
+    errors: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     restarting: threading.Lock = field(default_factory=threading.Lock)
 
     def blow(self, *, seconds: float, flushes: int) -> None:
         """Kill until the time is over, and empty the broker so many times meanwhile."""
         began = time.monotonic()
-        flush_at = sorted(began + self.chance.uniform(0.02, 0.98) * seconds for _ in range(flushes))
-        with ThreadPoolExecutor(4, thread_name_prefix="storm") as pool:
-            pool.submit(self._keep_alive)
+        flush_at = sorted(began + self.chance.uniform(*FLUSHES_BETWEEN) * seconds for _ in range(flushes))
+        report_at = began + REPORT_SECONDS
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="storm") as pool:
+            running = [pool.submit(self._keep_alive)]
             while time.monotonic() < began + seconds:
                 time.sleep(self.chance.uniform(MIN_PAUSE_SECONDS, MAX_PAUSE_SECONDS))
                 while flush_at and time.monotonic() > flush_at[0]:
                     flush_at.pop(0)
-                    pool.submit(self._flush)
-                self._kill_something(pool)
+                    running.append(pool.submit(self._flush))
+                running += self._kill_something(pool)
+                if time.monotonic() > report_at:
+                    report_at += REPORT_SECONDS
+                    accepted = len(self.rig.accepted.jobs)
+                    self.say(f"{len(self.kills)} kills, {self.flushes} flushes, {accepted} jobs accepted")
             self.over.set()
+        self.errors += [f"The storm: {each.exception()!r}" for each in running if each.exception()]
+        if self.flushes < flushes:
+            self.errors.append(f"The storm: the broker was emptied {self.flushes} times, not {flushes}")
 
     def _keep_alive(self) -> None:
         while not self.over.wait(0.2):
@@ -81,41 +101,40 @@ class Storm:
 
     def _flush(self) -> None:
         """Empty the broker. While it is down, its messages are not in question: wait until it is back."""
-        while not self.over.is_set():
-            with suppress(Exception):
+        while not self.over.wait(0.2):
+            with suppress(*IS_DOWN):
                 self.rig.service.backends.flush()
                 self.flushes += 1
                 return
-            time.sleep(0.2)
 
-    def _kill_something(self, pool: ThreadPoolExecutor) -> None:
+    def _kill_something(self, pool: ThreadPoolExecutor) -> list[Future[None]]:
+        """Kill one part. Return what starts it again, if the rig does not."""
+        restarts = []
         servers = self.rig.service.backends.servers
         possible = [what for what in WEIGHTS if what in servers or what not in ("broker", "database", "redis")]
         [what] = self.chance.choices(possible, [WEIGHTS[each] for each in possible])
         if what in ("pool process", "worker"):
             worker = self.rig.running[self.chance.choice(PARSE_WORKERS)]
             victims = descendants(worker.popen.pid) if what == "pool process" else []
-            victims = [self.chance.choice(victims)] if victims else [worker.popen.pid, *descendants(worker.popen.pid)]
+            victims = [self.chance.choice(victims)] if victims else worker.pids()
         elif what == "web":
-            victims = [self.rig.running["web"].popen.pid, *descendants(self.rig.running["web"].popen.pid)]
+            victims = self.rig.running["web"].pids()
         elif what == "database":
             sessions = [pid for pid in children(servers[what].pid) if is_session(pid)]
             victims = [self.chance.choice(sessions)] if sessions else []
         else:
             if not self.restarting.acquire(blocking=False):
-                return  # a server is being started
+                return []  # a server is being started
             victims = [servers[what].pid]
-            pool.submit(self._restart, servers[what])
+            restarts = [pool.submit(self._restart, servers[what])]
         for pid in victims:
             signal_if_there(pid, signal.SIGKILL)
         self.kills.append(Kill(what, time.time(), frozenset(victims)))
+        return restarts
 
     def _restart(self, server: Service) -> None:
-        """Kill what the server's group has left, and start it again."""
         try:
-            with suppress(ProcessLookupError):
-                server.kill()
-            server.start()
+            restart(server)
         finally:
             self.restarting.release()
 
@@ -127,13 +146,26 @@ def is_session(pid: int) -> bool:
     return False
 
 
+def restart(server: Service, *, tries: int = 3) -> None:
+    """Kill what the server's group has left, and start it again. A killed server may still hold its port."""
+    for left in reversed(range(tries)):
+        with suppress(ProcessLookupError):
+            server.kill()
+        try:
+            server.start()
+        except ServerMissing:
+            if not left:
+                raise
+            time.sleep(1)
+        else:
+            return
+
+
 def restart_servers(rig: Rig) -> None:
     """Start the servers that the storm left dead."""
     for server in rig.service.backends.servers.values():
         if not server.is_up():
-            with suppress(ProcessLookupError):
-                server.kill()
-            server.start()
+            restart(server)
 
 
 def upload_over(rig: Rig, documents: list[CorpusDocument], *, jobs: int, seconds: float, chance: random.Random) -> None:
@@ -203,7 +235,7 @@ def run(
         rig.run_calm(documents[CALM_DOCUMENTS:])
         say(f"{backend}: calm run done, median {median(calm):.2f} s a job; seed {seed}")
         rig.waits, rig.patience = False, END_SECONDS
-        storm = Storm(rig, random.Random(seed))
+        storm = Storm(rig, random.Random(seed), say)
         began = time.monotonic()
         with ThreadPoolExecutor(1) as uploads:
             sent = uploads.submit(
@@ -213,11 +245,14 @@ def run(
             calm_again_at = time.monotonic()
             restart_servers(rig)
             sent.result()
-        rig.wait_for_all(seconds=END_SECONDS)
+        try:
+            rig.wait_for_all(seconds=END_SECONDS)
+        except AssertionError as error:  # the check below names the jobs
+            say(str(error))
         makespan = time.monotonic() - began
         stormy = job_seconds(rig)
         verdict, recovered = rig.check(), recoveries(rig, storm.kills)
-        violations = verdict.violations + rig.close()
+        violations = [*storm.errors, *verdict.violations, *rig.close()]
     for violation in violations:
         say(violation)
     return FaultResult(
@@ -252,9 +287,10 @@ def main() -> None:
     parser.add_argument("--flushes", type=int, default=20)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3), "big"))
     options = vars(parser.parse_args())
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")  # names the queues that are emptied
     failed = False
     for backend in options.pop("backends"):
-        result = run(backend, **options, say=lambda text: print(text, flush=True))
+        result = run(backend, **options, say=lambda text: print(f"{datetime.now(UTC):%H:%M:%S} {text}", flush=True))
         record(result)
         print(result.line(), flush=True)
         failed = failed or bool(result.violations)
