@@ -26,6 +26,7 @@ from django.apps import AppConfig
 
 ACTIONS = ("kill", "killgroup", "stop", "raise", "sleep")
 SLEEP_SECONDS = 3.0
+WEBHOOK_LEASE_SECONDS = 5.0
 Kind = Literal["web", "parse", "model", "housekeeping"]
 
 
@@ -79,8 +80,10 @@ class Failpoints(AppConfig):
 
     def ready(self) -> None:
         from apps.accounts import idempotency
+        from apps.webhooks import delivery
 
-        idempotency.LEASE = timedelta(seconds=2)  # the other leases are settings
+        idempotency.LEASE = timedelta(seconds=2)  # the leases of steps are settings
+        delivery.LEASE = timedelta(seconds=WEBHOOK_LEASE_SECONDS)
         folder = os.environ.get("FAILPOINTS")
         if folder:
             for name in PLACES:

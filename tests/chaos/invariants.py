@@ -189,13 +189,20 @@ def _secrets_in_logs(service: RunningService, accepted: Accepted) -> Iterator[st
                 yield f"I9: secret {number} is in {log.name}"
 
 
-def quota_violations(service: RunningService, *, calls_at_provider: int, kills: int) -> list[str]:
-    """I5: the ledger has the provider's calls, and apart from one for each kill none that is open."""
+def quota_violations(service: RunningService, *, calls_at_provider: int, interrupted: int) -> list[str]:
+    """I5: the ledger has the provider's calls, and none that is open or was not sent apart from the ``interrupted``.
+
+    The row of a call stays open when its process is killed. ``interrupted``: how many calls the killed processes can
+    have had in flight.
+    """
     open_calls = service.number("SELECT count(*) FROM providers_usage WHERE outcome = 'running'")
     booked = service.number("SELECT count(*) FROM providers_usage")
-    found = [f"I5: {open_calls} calls are still open in the ledger"] if open_calls > kills else []
-    if not calls_at_provider <= booked <= calls_at_provider + kills:
-        found.append(f"I5: the provider has seen {calls_at_provider} calls, the ledger has {booked}, kills: {kills}")
+    found = [f"I5: {open_calls} calls are still open in the ledger"] if open_calls > interrupted else []
+    if not calls_at_provider <= booked <= calls_at_provider + interrupted:
+        found.append(
+            f"I5: the provider has seen {calls_at_provider} calls, the ledger has {booked};"
+            f" at most {interrupted} were interrupted"
+        )
     return found
 
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack, nullcontext
 import httpx
 import pytest
 
-from tests.acceptance.models.model_workers import deploy, deployed
+from tests.acceptance.models.model_workers import deploy, deployed, pages_with_fallback_text
 from tests.acceptance.running_service import (
     LEASE_SECONDS,
     PARSE_QUEUES,
@@ -26,7 +26,7 @@ from tests.acceptance.running_service import (
     wait_for,
 )
 from tests.chaos.corpus import CorpusDocument, write_corpus
-from tests.chaos.failpoints import PLACES
+from tests.chaos.failpoints import PLACES, WEBHOOK_LEASE_SECONDS
 from tests.chaos.invariants import quota_violations, webhook_violations
 from tests.chaos.results import FaultResult, record
 from tests.chaos.rig import FAST, Rig
@@ -51,6 +51,7 @@ CASES = [
 BALANCED = '{"tier":"balanced","version":"latest","disable_cache":true}'
 HIT_SECONDS = 60.0
 MODEL_LEASE_SECONDS = 10.0  # outlasts the import of litellm
+MODEL_WIDTH = 2  # calls that a killed process interrupts
 
 
 class Scene:
@@ -61,14 +62,16 @@ class Scene:
         self.provider = provider
         self.receiver = receiver
         self.documents = documents
-        self.kills_of_model_workers = 0
+        self.interrupted_calls = 0
 
     def start_what_serves(self, kind: str) -> None:
         """Start the worker whose process runs into the failpoint, if it does not run yet."""
         if kind == "model" and "model" not in self.rig.running:
             deploy(self.rig.service, deployed(self.provider))
-            self.rig.start_worker("model", "llm", LEASE_SECONDS=str(MODEL_LEASE_SECONDS))
-            self.rig.run_calm(self.documents, configuration=BALANCED, tier="balanced")
+            limits = {"LEASE_SECONDS": str(MODEL_LEASE_SECONDS), "ACCURATE_MODE_LLM_CONCURRENCY": str(MODEL_WIDTH)}
+            self.rig.start_worker("model", "llm", **limits)
+            for job_id in self.rig.run_calm(self.documents, configuration=BALANCED, tier="balanced"):
+                assert pages_with_fallback_text(self.rig.service, job_id) == 0, "a calm run has only answers of models"
         if kind == "housekeeping" and "housekeeping" not in self.rig.running:
             self.rig.start_worker("housekeeping", "housekeeping")
 
@@ -131,7 +134,7 @@ class Scene:
         """Return what the parts around the service have seen that should not be."""
         if kind == "model":
             calls = len(self.provider.requests())
-            return quota_violations(self.rig.service, calls_at_provider=calls, kills=self.kills_of_model_workers)
+            return quota_violations(self.rig.service, calls_at_provider=calls, interrupted=self.interrupted_calls)
         if kind == "housekeeping":
             received = [request.headers["webhook-id"] for request in self.receiver.received]
             return webhook_violations(self.rig.service, received)
@@ -143,7 +146,8 @@ class Waker:
 
     def __init__(self, rig: Rig, kind: str) -> None:
         self._rig = rig
-        self._seconds = 3 * (MODEL_LEASE_SECONDS if kind == "model" else LEASE_SECONDS)
+        leases = {"model": MODEL_LEASE_SECONDS, "housekeeping": WEBHOOK_LEASE_SECONDS}
+        self._seconds = 3 * leases.get(kind, LEASE_SECONDS)
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> None:
@@ -177,7 +181,7 @@ def test_every_job_ends_as_if_calm(scene: Scene, name: str, action: str) -> None
     rig, kind = scene.rig, PLACES[name].process
     scene.start_what_serves(kind)
     before = len(rig.accepted.jobs)
-    scene.kills_of_model_workers += kind == "model"
+    scene.interrupted_calls += MODEL_WIDTH if kind == "model" else 0
     rig.control.arm(name, action)
 
     with Waker(rig, kind) if action == "stop" else nullcontext():
