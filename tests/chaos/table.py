@@ -18,7 +18,7 @@ from tests.chaos.results import ROOT, results_file
 
 KEPT_RESULTS = ROOT / "bench" / "results" / "reliability.jsonl"
 DOCUMENT = ROOT / "docs" / "reliability.md"
-MARKERS = re.compile(r"(<!-- (faults|inputs): generated -->\n).*?(<!-- end -->)", re.DOTALL)
+MARKERS = re.compile(r"(<!-- (faults|storms|inputs): generated -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,25 @@ def _figures(tries: Sequence[dict[str, Any]]) -> str:
     return f"{held} of {len(tries)} | {jobs} | {lost} | {doubled} | {recovery}"
 
 
+def storms_table(results: Iterable[dict[str, Any]]) -> str:
+    """Return a row for each storm of F2."""
+    rows = [
+        "| on | lasted | jobs | kills | flushes | lost | doubled | held | time ÷ calm | recovery p50 / p95 / max |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for result in results:
+        if result["fault"] == "F2":
+            figures = result["figures"]
+            held = "yes" if not result["violations"] else "**no**"
+            recovery = " / ".join(f"{result[f'recover_{name}']:.1f}" for name in ("p50", "p95", "max"))
+            rows.append(
+                f"| {result['backend']} | {result['case']} | {result['jobs']} | {figures['kills']} |"
+                f" {figures['flushes']} | {result['lost']} | {result['doubled']} | {held} |"
+                f" {figures['makespan_ratio']} | {recovery} s |"
+            )
+    return "\n".join(rows) + "\n" if len(rows) > 2 else "No storm has been measured yet.\n"
+
+
 def inputs_table(results: Iterable[dict[str, Any]]) -> str:
     """Return a row for each hostile input that was tried."""
     rows = ["| input | case | through | held | figures |", "|---|---|---|---|---|"]
@@ -130,7 +149,7 @@ def inputs_table(results: Iterable[dict[str, Any]]) -> str:
 
 
 def write_tables(document: Path, results: Sequence[dict[str, Any]]) -> None:
-    tables = {"faults": faults_table(results), "inputs": inputs_table(results)}
+    tables = {"faults": faults_table(results), "storms": storms_table(results), "inputs": inputs_table(results)}
     text = document.read_text(encoding="utf-8")
     document.write_text(MARKERS.sub(lambda found: found[1] + tables[found[2]] + found[3], text), encoding="utf-8")
 

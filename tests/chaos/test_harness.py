@@ -130,6 +130,7 @@ def test_the_document_has_the_kept_results() -> None:
     document = table.DOCUMENT.read_text()
 
     assert table.faults_table(kept) in document
+    assert table.storms_table(kept) in document
     assert table.inputs_table(kept) in document
     without = table.faults_table([])
     assert without.count("| **not run** |") + without.count("| not measured; test: ") == len(table.FAULTS)
