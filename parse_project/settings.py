@@ -80,6 +80,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "apps.accounts",
     "apps.documents",
     "apps.providers",
@@ -101,6 +104,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "apps.accounts.second_factor.SecondFactorMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "apps.accounts.audit.AuditMiddleware",
     "axes.middleware.AxesMiddleware",  # the last, to see the result of a login
@@ -408,6 +413,13 @@ AXES_LOCKOUT_CALLABLE = "apps.accounts.logins.refuse_login"
 AXES_SENSITIVE_PARAMETERS = ["csrfmiddlewaretoken", "next", "otp_token"]
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
+ADMIN_SECOND_FACTOR = env.choice(
+    "LEAFMILL_ADMIN_SECOND_FACTOR",
+    "optional",
+    "second factor of logins to the admin: optional (who has enrolled gives a code), required (for all users) or off",
+    values=("off", "optional", "required"),
+)
+OTP_TOTP_ISSUER = f"Leafmill {urlsplit(PUBLIC_URL).hostname or ''}".strip()  # shown by apps
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

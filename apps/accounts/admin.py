@@ -8,12 +8,17 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.accounts import services
 from apps.accounts.models import ApiKey, AuditEntry, Project, ProjectQuota
 from apps.core.read_only_admin import ReadOnlyAdmin
 
 MODES = ("fast", "balanced", "multimodal", "agentic")  # those of apps/parsing/modes.py, which accounts may not import
+
+# django-otp's pages show the keys and recovery codes of all users.
+admin.site.unregister([StaticDevice, TOTPDevice])
 
 
 class NamesField(forms.CharField):

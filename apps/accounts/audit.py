@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 MAX_NAMED = 20
 MAX_ROWS_PER_PURGE = 1000
+RECORDED_ELSEWHERE = ("login", "logout", "second_factor")
 
 
 def record(
@@ -64,7 +65,7 @@ class AuditMiddleware:
         response = self._get_response(request)
         match, user = request.resolver_match, getattr(request, "user", None)
         is_change = request.method == "POST" and response.status_code == 302 and request.path_info.startswith("/admin/")
-        if is_change and match and user and user.is_authenticated and match.url_name not in ("login", "logout"):
+        if is_change and match and user and user.is_authenticated and match.url_name not in RECORDED_ELSEWHERE:
             chosen = request.POST.getlist("_selected_action")
             named = [*map(str, match.kwargs.values()), *chosen[:MAX_NAMED]]
             more = f" and {len(chosen) - MAX_NAMED} more" if len(chosen) > MAX_NAMED else ""
