@@ -72,6 +72,7 @@ fi
 echo "Setting up .venv from $lock (this happens once per change of the lock) ..."
 [ -x .venv/bin/python ] || make_venv
 install "$lock"
+scripts/pth_files.sh .venv
 fingerprint "$lock" >"$stamp"
 # The development lock contains every package of requirements.txt at the same version.
 if [ "$kind" = development ]; then fingerprint requirements.txt >.venv/.leafmill-run; fi

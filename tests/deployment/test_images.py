@@ -49,6 +49,7 @@ def test_the_image_installs_from_a_lock_and_runs_as_an_unprivileged_user(image: 
     installs = [rest for word, rest in steps if word == "RUN" and "pip install" in rest]
     assert len(installs) == 1
     assert "--require-hashes" in installs[0]
+    assert """test -z "$(find /opt/venv -name '*.pth')\"""" in installs[0]
     last_stage = steps[max(number for number, (word, _) in enumerate(steps) if word == "FROM") :]
     assert ("USER", "1000:1000") in last_stage
     assert all("pip" not in rest for word, rest in last_stage if word == "RUN")
