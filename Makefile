@@ -4,7 +4,7 @@
 PYTHON_ENV := .venv/bin/python
 SETUP := scripts/setup.sh
 
-.PHONY: help run demo parse unit test check format bench bench-ocr bench-genai bench-admin score sweep chaos lock clean
+.PHONY: help run demo parse unit test check format bench bench-ocr bench-genai bench-admin score sweep chaos lock sbom release-check clean
 .SILENT:
 
 help: ## this list
@@ -38,8 +38,8 @@ test: ## all tests: make test [TESTS=tests/unit] [ARGS="-k name"]
 	$(SETUP) development
 	scripts/test.sh
 
-# Lint, types, import contracts, forgotten migrations. Changes nothing.
-check: ## lint, types, import contracts, forgotten migrations
+# Lint, types, import contracts, forgotten migrations, known vulnerabilities. Changes nothing.
+check: ## lint, types, import contracts, forgotten migrations, known vulnerabilities
 	$(SETUP) development
 	scripts/check.sh
 
@@ -88,6 +88,16 @@ chaos: ## property tests with new examples, kill and flush scenarios, long tests
 lock: ## resolve requirements*.in into locks with hashes
 	$(SETUP) run
 	scripts/lock.sh $(ARGS)
+
+# A bill of materials (CycloneDX) per image, in out/sbom.
+sbom: ## a bill of materials per image, in out/sbom
+	$(SETUP) development
+	scripts/supply_chain.sh sbom
+
+# Before images are published: known vulnerabilities, base images by digest, bills of materials.
+release-check: ## what must hold before images are published
+	$(SETUP) development
+	scripts/supply_chain.sh release
 
 # Keeps the data folder and .venv.
 clean: ## remove caches and results

@@ -159,8 +159,8 @@ def test_links_have_targets(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_recipes_and_commands_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    recipes = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert {name for name in re.findall(r"`make ([a-z]+)", text) if name not in recipes} == set()
+    recipes = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for name in re.findall(r"`make ([a-z-]+)", text) if name not in recipes} == set()
     named = set(re.findall(r"manage\.py ([a-z_]+)(?=[\s`])", text))
     assert named - set(get_commands()) == set()
 
