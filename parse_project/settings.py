@@ -419,6 +419,30 @@ ADMIN_SECOND_FACTOR = env.choice(
     "second factor of logins to the admin: optional (who has enrolled gives a code), required (for all users) or off",
     values=("off", "optional", "required"),
 )
+OIDC_ISSUER = env.text(
+    "OIDC_ISSUER",
+    "",
+    "provider of OpenID Connect for logins to the admin, such as https://login.example.com; empty: passwords only",
+)
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID", "", "id of this service at the provider")
+OIDC_CLIENT_SECRET = env.secret("OIDC_CLIENT_SECRET", "", "secret of this service at the provider")
+OIDC_SCOPES = env.text("OIDC_SCOPES", "openid profile email", "scopes that are requested, with blanks between")
+OIDC_STAFF_CLAIM = env.text("OIDC_STAFF_CLAIM", "groups", "claim of the ID token that says who may use the admin")
+OIDC_STAFF_VALUES = env.listing(
+    "OIDC_STAFF_VALUES", "", "values of that claim, one of which a user must have, separated by commas"
+)
+OIDC_GROUP = env.text("OIDC_GROUP", "", "group of the admin that such users join; its permissions are theirs")
+if OIDC_ISSUER:
+    _host = urlsplit(OIDC_ISSUER).hostname
+    if not _host or not OIDC_ISSUER.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
+        raise env.BadVariable("OIDC_ISSUER", OIDC_ISSUER, "an address that begins with https:// is expected")
+    for _name, _value in (
+        ("OIDC_CLIENT_ID", OIDC_CLIENT_ID),
+        ("OIDC_CLIENT_SECRET", OIDC_CLIENT_SECRET),
+        ("OIDC_STAFF_VALUES", OIDC_STAFF_VALUES),
+    ):
+        if not _value:
+            raise env.BadVariable(_name, "", "logins over OIDC_ISSUER need it")
 OTP_TOTP_ISSUER = f"Leafmill {urlsplit(PUBLIC_URL).hostname or ''}".strip()  # shown by apps
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from apps.accounts import second_factor_pages
+from apps.accounts import oidc_pages, second_factor_pages
 from apps.capacity import admin_page as capacity_page
 from apps.doctor import admin_page as doctor_page
 from apps.monitoring.metrics_view import show_metrics
@@ -18,6 +18,8 @@ urlpatterns = [
     path("admin/operations/capacity/", admin.site.admin_view(capacity_page.show), name="capacity"),
     path("admin/operations/doctor/", admin.site.admin_view(doctor_page.show), name="doctor"),
     path("admin/operations/", admin.site.admin_view(operations), name="operations"),
+    path("admin/oidc/login/", oidc_pages.begin, name="oidc_login"),
+    path("admin/oidc/callback/", oidc_pages.finish, name="oidc_callback"),
     path("admin/second-factor/", second_factor_pages.show, name="second_factor"),
     path("admin/", admin.site.urls),
     path("metrics", show_metrics),

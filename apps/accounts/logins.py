@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
@@ -27,6 +28,11 @@ def refuse_login(request: HttpRequest, response: HttpResponse | None, credential
     refused["Retry-After"] = str(seconds)
     refused.error_code = ERROR_CODE  # type: ignore[attr-defined]
     return refused
+
+
+def oidc_provider_name() -> str:
+    """Return the host name of the provider of OpenID Connect, for the login page; "" if there is none."""
+    return urlsplit(settings.OIDC_ISSUER).hostname or ""
 
 
 def purge_sessions() -> int:

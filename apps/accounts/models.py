@@ -1,10 +1,12 @@
-"""Projects, their API keys, the keys by which clients repeat requests, and the audit log."""
+"""Projects, their API keys, the keys by which clients repeat requests, users of OpenID Connect, and the audit log."""
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from ipaddress import IPv4Address, IPv6Address, ip_network
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -210,3 +212,22 @@ class AuditRetention(models.Model):
 
     def __str__(self) -> str:
         return f"before {self.before}"
+
+
+class OidcIdentity(models.Model):
+    """A user of a provider of OpenID Connect, by the id that never changes there (``sub``), and the user here."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="oidc_identity_of_provider")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} of {self.issuer}"
+
+    @property
+    def key(self) -> str:
+        """Twelve digits that tell users apart who have the same name, also from users with a password."""
+        return hashlib.sha256(f"{self.issuer}\n{self.subject}".encode()).hexdigest()[:12]
