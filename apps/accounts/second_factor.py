@@ -57,7 +57,7 @@ def is_missing(user: Any) -> bool:
 
 
 def is_enrolled(user: Any) -> bool:
-    return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
+    return bool(TOTPDevice.objects.filter(user=user, confirmed=True).exists())
 
 
 def app_url(user: Any, key: str) -> str:
@@ -92,7 +92,7 @@ def new_recovery_codes(user: Any) -> list[str]:
 
 
 def remaining_recovery_codes(user: Any) -> int:
-    return StaticToken.objects.filter(device__user=user).count()
+    return int(StaticToken.objects.filter(device__user=user).count())
 
 
 @transaction.atomic
@@ -118,4 +118,4 @@ def verify(*, request: HttpRequest, code: str) -> bool:
 def reset(user: Any) -> bool:
     """Remove the second factor of a user. Return whether there was one."""
     StaticDevice.objects.filter(user=user).delete()
-    return TOTPDevice.objects.filter(user=user).delete()[0] > 0
+    return bool(TOTPDevice.objects.filter(user=user).delete()[0])
