@@ -93,6 +93,7 @@ def test_invalid_json_in_a_field_of_the_first_api_is_refused(api: Api, field: st
         (FILES, PART + b"%PDF" + END, "multipart/form-data", 400, "invalid_request"),
         (FILES, PART + b"%PDF" + END, "multipart/form-data; boundary=" + "b" * 10_000, 400, None),
         (FILES, FIELD % (1, b"x") + b"--b--\r\n", FORM, 400, "file_missing"),
+        (FILES, PART.replace(b"a.pdf", b"") + b"%PDF" + END, FORM, 400, "file_missing"),
         (FILES, PART + b"%PDF\r\n" + PART + b"%PDF" + END, FORM, 400, "too_many_files"),
         (FILES, PART + END, FORM, 400, "file_empty"),
         (f"{PARSE}/upload", FIELD.replace(b"n%d", b"configuration") % b'{"tier":"fast"}' + PART + END, FORM, 400,

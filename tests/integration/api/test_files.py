@@ -167,26 +167,42 @@ def test_a_file_uploaded_with_a_job_expires_and_is_deleted_with_the_job(api: Api
 
 
 @pytest.mark.parametrize(
-    ("sent", "shown"),
+    ("parameters", "shown"),
     [
-        ("../../etc/passwd", "passwd"),
-        ("..\\..\\x.pdf", "x.pdf"),
-        ("\u202egnp.fdp", "gnp.fdp"),
-        ("．．／x.pdf", "x.pdf"),
-        ("<svg onload=alert(1)>.pdf", "<svg onload=alert(1)>.pdf"),
-        ("-rf", "-rf"),
-        ("...", "document"),
-        ("a" * 300 + ".pdf", "a" * 251 + ".pdf"),
-        ("\U0001f600" * 255, "\U0001f600" * 63),
+        # Rows 18 to 27 of the table of hostile inputs.
+        ('filename="../../etc/passwd"', "passwd"),
+        ('filename="..\\..\\x.pdf"', "x.pdf"),
+        ('filename="C:\\x.pdf"', "x.pdf"),
+        ('filename="x\x00.pdf"', "x.pdf"),
+        ('filename="a\r\nX-Evil: 1.pdf"', '"a'),  # the header ends with its line
+        ("filename*=UTF-8''a%0D%0AX-Evil%3A%201.pdf", "aX-Evil: 1.pdf"),
+        ('filename="' + "a" * 300 + '.pdf"', "a" * 251 + ".pdf"),
+        ('filename="' + "\U0001f600" * 255 + '"', "\U0001f600" * 63),
+        ('filename="\u202egnp.fdp"', "gnp.fdp"),
+        ('filename="．．／x.pdf"', "x.pdf"),
+        ('filename="％2e％2e／x.pdf"', "x.pdf"),
+        ('filename="<svg onload=alert(1)>.pdf"', "<svg onload=alert(1)>.pdf"),
+        ('filename="=cmd|calc.pdf"', "=cmd|calc.pdf"),
+        ('filename="@x"', "@x"),
+        ('filename="-rf"', "-rf"),
+        ('filename=".htaccess"', ".htaccess"),
+        ('filename="con.pdf"', "con.pdf"),
+        ("filename=\"a.pdf\"; filename*=UTF-8''b%2Fc.pdf", "c.pdf"),
+        ("filename*=UTF-8''c.pdf; filename=\"a.pdf\"", "c.pdf"),
+        ("filename*=UTF-8''%FF%FE.pdf", "\ufffd\ufffd.pdf"),
+        ('filename="..."', "document"),
+        ('filename="   "', "document"),
     ],
 )
-def test_a_strange_file_name_is_cleaned_and_not_refused(api: Api, sent: str, shown: str) -> None:
+def test_a_strange_file_name_is_cleaned_and_not_refused(api: Api, parameters: str, shown: str) -> None:
     body = (
         b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nparse\r\n'
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="'
-        + sent.encode()
-        + b'"\r\n\r\n%PDF-1.7\r\n--b--\r\n'
+        b'--b\r\nContent-Disposition: form-data; name="file"; ' + parameters.encode() + b"\r\n\r\n%PDF-1.7\r\n--b--\r\n"
     )
     response = api.post(FILES, body, content_type="multipart/form-data; boundary=b")
     assert response.status_code == 200, response.content
     assert response.json()["name"] == shown
+    link = urlsplit(api.get(f"{FILES}/{response.json()['id']}/content").json()["url"]).path
+    headers = Client().get(link).headers
+    assert headers["Content-Disposition"].startswith("attachment;")
+    assert "X-Evil" not in headers
