@@ -1,6 +1,7 @@
 #!/bin/sh
-# Run the property tests with new examples, then the kill, flush and long tests, TIMES times. Then run the storms, and
-# write the figures of docs/reliability.md. Stop at the first failure.
+# Run the property tests with new examples, then the kill, flush and long tests, TIMES times; among the long ones are more
+# than 5,000 requests of Schemathesis. Then read PDFs with changed bytes, run the storms, and write the figures of
+# docs/reliability.md. Stop at the first failure.
 set -eu
 cd "$(dirname "$0")/.."
 scripts/test_servers.sh
@@ -13,5 +14,6 @@ while [ "$round" -le "${TIMES:-10}" ]; do
     .venv/bin/python -m pytest -m "chaos or long" tests/acceptance tests/chaos
     round=$((round + 1))
 done
+.venv/bin/python -m tests.chaos.byte_flips
 .venv/bin/python -m tests.chaos.storm embedded postgres+redis postgres+rabbitmq
 .venv/bin/python -m tests.chaos.table

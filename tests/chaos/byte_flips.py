@@ -3,7 +3,7 @@
     python -m tests.chaos.byte_flips [COUNT] [FIRST]
 
 Variant N is always the same file: its number chooses a document of the table of hostile inputs and the bytes. Prints
-how often each outcome was seen, as one line of JSON.
+how often each outcome was seen, as one line of JSON, and records it. Exits with 1 if one was late or ended a process.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from apps.pages.model.blocks import PageFailure
 from apps.pages.model.errors import DocumentError
 from apps.pages.sandbox.client import Limits, Reader
+from tests.chaos.results import FaultResult, record
 from tests.documents.hostile_rows import ROWS
 
+COMMAND = "python -m tests.chaos.byte_flips"
 VARIANTS = 20_000
 LIMITS = Limits(wall_seconds=5, cpu_seconds=5, memory_bytes=512 << 20)
 # The stop of a child, and the start of the next one, may come this late.
@@ -52,7 +55,7 @@ def outcome(reader: Reader, document: Path) -> str:
     return entry.code if isinstance(entry, PageFailure) else "result" if facts.page_count else "no page"
 
 
-def run(count: int, first: int = 0) -> dict[str, object]:
+def run(count: int, first: int = 0) -> dict[str, Any]:
     """Read the variants; return the outcomes, the numbers of those that were late, and of those that ended a reader."""
     documents, outcomes = originals(), Counter[str]()
     late, deaths, longest = [], [], 0.0
@@ -80,10 +83,22 @@ def run(count: int, first: int = 0) -> dict[str, object]:
     }
 
 
-def main(arguments: list[str]) -> None:
+def violations(report: dict[str, Any]) -> list[str]:
+    """Return what must not have happened."""
+    found = [f"variant {number} was late" for number in report["late"]]
+    found += [f"variant {number} ended a reader" for number in report["deaths"]]
+    return found + ["internal_error"] * report["outcomes"].get("internal_error", 0)
+
+
+def main(arguments: list[str]) -> int:
     count, first = [*map(int, arguments), *(VARIANTS, 0)[len(arguments) :]]
-    sys.stdout.write(json.dumps(run(count, first)) + "\n")
+    report = run(count, first)
+    sys.stdout.write(json.dumps(report) + "\n")
+    figures = {"variants": count, **report["outcomes"], "longest seconds": report["longest"]}
+    found = violations(report)
+    record(FaultResult("D34", "changed-bytes", "reader", COMMAND, violations=found, figures=figures))
+    return bool(found)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
