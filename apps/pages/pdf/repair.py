@@ -9,7 +9,11 @@ _NOT_TEXT = ("/Outlines", "/AcroForm", "/Names", "/StructTreeRoot", "/PageLabels
 
 
 def repaired(path: str, password: str | None, *, bare: bool) -> bytes:
-    """Return the file as qpdf writes it, without encryption; ``bare``: without the parts that hold no page text."""
+    """Return the file as qpdf writes it, without encryption; ``bare``: without the parts that hold no page text.
+
+    Streams are copied as they are: decoding them could take longer than reading the page, and one page whose content is
+    a gigabyte would use up the time of all others.
+    """
     import pikepdf
 
     with pikepdf.open(path, password=password or "", suppress_warnings=True) as pdf:
@@ -18,5 +22,5 @@ def repaired(path: str, password: str | None, *, bare: bool) -> bytes:
                 if name in pdf.Root:
                     del pdf.Root[name]
         copy = io.BytesIO()
-        pdf.save(copy)
+        pdf.save(copy, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
         return copy.getvalue()
