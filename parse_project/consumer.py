@@ -66,6 +66,6 @@ class Consumer(CeleryConsumer):
 
 
 def _count(reason: str) -> None:
-    from apps.jobs.scheduling import put_aside
+    from apps.monitoring import messages_put_aside
 
-    put_aside.count(reason)
+    messages_put_aside.count(reason)

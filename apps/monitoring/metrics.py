@@ -19,10 +19,10 @@ from prometheus_client.registry import Collector
 from apps.jobs import queries, workflow
 from apps.jobs.errors import BrokerUnavailable
 from apps.jobs.models import ParseJob
-from apps.jobs.scheduling import pauses, put_aside, queue_status
+from apps.jobs.scheduling import pauses, queue_status
 from apps.jobs.scheduling.queue_status import QueueStatus
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, JobState
-from apps.monitoring import request_counts, running_totals
+from apps.monitoring import messages_put_aside, request_counts, running_totals
 from apps.providers.batches import polling
 from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import MICROS_PER_DOLLAR, deployment_quota_key
@@ -226,7 +226,7 @@ def quota_store_metrics() -> list[Metric]:
     aside = CounterMetricFamily(
         "leafmill_messages_put_aside", "Messages that no worker could process", labels=["reason"]
     )
-    for reason, messages in put_aside.counts().items():
+    for reason, messages in messages_put_aside.counts().items():
         aside.add_metric([reason], messages)
     return [used, limits, available, aside]
 

@@ -35,8 +35,8 @@ from apps.pages.sandbox.protocol import (
     Hangup,
     Kind,
     Late,
+    ReaderReady,
     ReadRequest,
-    Ready,
     ShouldStop,
 )
 from apps.pages.sandbox.scratch import Scratch
@@ -101,7 +101,7 @@ class ReaderProcess:
         self._scratch = Scratch(user_id)
         self._control, theirs = socket.socketpair()
         self._frames = FrameReader(self._control)
-        self._ready: Ready | None = None
+        self._ready: ReaderReady | None = None
         self._closed = False
         self._is_idle = True
         self.peak_bytes = 0
@@ -130,7 +130,7 @@ class ReaderProcess:
                 kind, body = self._frames.read(max_bytes=_CONTROL_BYTES, until=time.monotonic() + _START_SECONDS)
                 if kind != Kind.READY:
                     raise Garbage(f"the reader sent {kind.name} instead of READY")
-                self._ready = msgspec.json.decode(body, type=Ready)
+                self._ready = msgspec.json.decode(body, type=ReaderReady)
             except (Hangup, Late, Garbage) as error:
                 self.close()
                 raise UnplannedError(

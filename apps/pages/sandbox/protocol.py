@@ -40,7 +40,7 @@ class Kind(StrEnum):
     END = "e"  # end the child now
     HUNG_UP = "h"  # the child closed its socket: let it die by itself for a moment, so that its exit status is real
     # reader -> worker
-    READY = "y"  # Ready: warm and confined
+    READY = "y"  # ReaderReady: warm and confined
     ENDED = "z"  # Ended
     # worker -> child
     INSPECT = "i"  # ReadRequest
@@ -64,7 +64,7 @@ class Fork(msgspec.Struct, frozen=True):
     pages: int
 
 
-class Ready(msgspec.Struct, frozen=True):
+class ReaderReady(msgspec.Struct, frozen=True):
     """The start of a reader. ``escapes``: what its children could still do if a document took them over."""
 
     escapes: tuple[str, ...]

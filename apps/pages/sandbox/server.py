@@ -32,7 +32,7 @@ from apps.pages.sandbox.child_confinement import DOCUMENT_NAME, ChildConfinement
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.opened_files import OpenedFiles
 from apps.pages.sandbox.preload import warm_up
-from apps.pages.sandbox.protocol import Ended, Fork, Hangup, Kind, ReadRequest, Ready, Refusal
+from apps.pages.sandbox.protocol import Ended, Fork, Hangup, Kind, ReaderReady, ReadRequest, Refusal
 
 _GRACE_SECONDS = 0.25
 _KEEP_SECONDS = 1.0
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()  # otherwise the collector of a child would copy every memory page that it touches
     try:
-        protocol.send(control, Kind.READY, Ready(tuple(sorted(confines.escapes))))
+        protocol.send(control, Kind.READY, ReaderReady(tuple(sorted(confines.escapes))))
         Forks(control, confines, work).serve()
     except Hangup:
         return
