@@ -17,7 +17,7 @@ from apps.accounts.models import AuditEntry, Project, Scope
 from apps.api.authentication import Caller
 from apps.api.request_errors import ScopeMissing
 from apps.api.requests.rate_limits import KeyRateLimit
-from apps.api.scopes import Scopes
+from apps.api.requests.scopes import Scopes
 
 
 class ApiView(APIView):

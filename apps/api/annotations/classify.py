@@ -16,8 +16,8 @@ from apps.api.error_codes import llamaparse_code
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import idempotent
+from apps.api.requests.scopes import PARSES
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, job_list_query, query
-from apps.api.scopes import PARSES
 from apps.api.v2 import long_poll
 from apps.api.v2.representations import STATUS, ApiStatus, CreditUsage, DeletedJob, ErrorSummary, represent_job
 from apps.jobs.commands.cancel import cancel_job

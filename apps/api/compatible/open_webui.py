@@ -21,9 +21,9 @@ from apps.api.compatible.result_texts import pages_of, whole_text
 from apps.api.request_errors import FileMissing, IncompleteUpload
 from apps.api.requests.bodies import check_encoding, source_of
 from apps.api.requests.rate_limits import upload_slot
+from apps.api.requests.scopes import PARSES
 from apps.api.requests.uploads import CHUNK_BYTES, Upload, check_size
 from apps.api.schema import PROBLEMS
-from apps.api.scopes import PARSES
 from apps.api.v1.upload_request import UploadRequest
 from apps.jobs.models import ParseJob
 from apps.pages.model.errors import DocumentError

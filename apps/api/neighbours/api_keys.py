@@ -17,8 +17,8 @@ from apps.accounts.models import ApiKey, Scope, validate_networks
 from apps.api.base import ApiView, caller_of, json_response, project_of
 from apps.api.request_errors import InvalidOptions, NotFound, OptionProblem, ScopeMissing
 from apps.api.requests.bodies import read_json, validated
+from apps.api.requests.scopes import MANAGES
 from apps.api.schema import JSON, PROBLEMS
-from apps.api.scopes import MANAGES
 
 ScopeName = Literal["read", "parse", "admin"]
 MAX_KEPT_HOURS = 24 * 365

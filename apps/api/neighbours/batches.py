@@ -17,8 +17,8 @@ from apps.api.request_errors import InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.requests.scopes import PARSES, READS
 from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PROBLEMS, query
-from apps.api.scopes import PARSES, READS
 from apps.api.v2.configured import CONFIGURED, request_options
 from apps.api.v2.files import find_file
 from apps.api.v2.job_request import accept_request

@@ -14,9 +14,9 @@ from apps.api.base import ApiView, json_response, project_of
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.requests.scopes import PARSES
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
-from apps.api.scopes import PARSES
 from apps.api.v2.files import find_file
 from apps.core.pagination import NEWEST_FIRST
 from apps.documents import directories

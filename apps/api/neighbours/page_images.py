@@ -15,8 +15,8 @@ from rest_framework.request import Request
 
 from apps.api.base import ApiView, json_response, project_of
 from apps.api.request_errors import NotFound
+from apps.api.requests.scopes import READS
 from apps.api.schema import PROBLEMS
-from apps.api.scopes import READS
 from apps.api.v2 import images
 from apps.api.v2.files import find_file
 from apps.jobs import queries

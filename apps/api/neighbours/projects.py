@@ -13,8 +13,8 @@ from apps.accounts.models import Project
 from apps.api.base import ApiView, caller_of, json_response, project_of
 from apps.api.request_errors import ConfirmationRequired, NotFound
 from apps.api.requests import query_parameters
+from apps.api.requests.scopes import ADMINISTERS, READS
 from apps.api.schema import PROBLEMS, query
-from apps.api.scopes import ADMINISTERS, READS
 from apps.jobs.commands import delete_project
 
 NO_ORGANIZATION = "00000000-0000-0000-0000-000000000000"

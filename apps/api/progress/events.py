@@ -22,8 +22,8 @@ from rest_framework.request import Request
 from apps.api import delivery
 from apps.api.base import ApiView, project_of, to_json
 from apps.api.error_responses import describe_error
+from apps.api.requests.scopes import READS
 from apps.api.schema import PROBLEMS, query
-from apps.api.scopes import READS
 from apps.api.v2 import long_poll
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.representations import STATUS, ApiStatus, represent_job

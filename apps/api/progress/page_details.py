@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from apps.api import delivery, links
 from apps.api.base import ApiView, json_response, project_of
 from apps.api.request_errors import NotFound
+from apps.api.requests.scopes import READS
 from apps.api.schema import PROBLEMS, query
-from apps.api.scopes import READS
 from apps.api.v1.stored_pages import StoredPage, stored_pages
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.images import IMAGES

@@ -23,9 +23,9 @@ from apps.api.request_errors import FileMissing, InvalidRequest, NotFound, Unsup
 from apps.api.requests import idempotency, query_parameters
 from apps.api.requests.bodies import content_type, read_raw
 from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.requests.scopes import PARSES, READS
 from apps.api.requests.uploads import Form, Upload, check_fields, read_form
 from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON_PARTS, PROBLEMS, query
-from apps.api.scopes import PARSES, READS
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.form_fields import FIELDS
 from apps.api.v1.job_metadata import job_metadata

@@ -18,8 +18,8 @@ from apps.api import delivery
 from apps.api.annotations.sources import read_answers
 from apps.api.base import json_response, project_of
 from apps.api.request_errors import NotFound
+from apps.api.requests.scopes import READS_BY_POST
 from apps.api.schema import FILE_PROBLEMS, JSON
-from apps.api.scopes import READS_BY_POST
 from apps.api.v1.base import FirstApiView
 from apps.api.v1.job_metadata import job_metadata
 from apps.api.v1.page_json import page_json

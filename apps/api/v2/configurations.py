@@ -19,8 +19,8 @@ from apps.api.request_errors import InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.requests.scopes import PARSES
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
-from apps.api.scopes import PARSES
 from apps.api.v2.configured import PRODUCT_TYPE
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import ParseOptions

@@ -15,9 +15,9 @@ from rest_framework.request import Request
 from apps.accounts.models import Project
 from apps.api.base import ApiView, json_response, project_of
 from apps.api.requests.bodies import content_type, read_json
+from apps.api.requests.scopes import READS_BY_POST
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import JSON, PARSE_FORM, PROBLEMS
-from apps.api.scopes import READS_BY_POST
 from apps.api.v2.configured import request_options
 from apps.api.v2.job_request import request_to_estimate
 from apps.api.v2.options import WITH_SOURCE, ParseRequest

@@ -22,9 +22,9 @@ from apps.api.request_errors import WRONG_PROJECT, NotFound
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.requests.scopes import PARSES, READS, READS_BY_POST
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import FILE_FORM, IDEMPOTENCY_KEY, JSON, PROBLEMS, query
-from apps.api.scopes import PARSES, READS, READS_BY_POST
 from apps.api.v2.representations import File, FileList, PresignedUrl, represent_file
 from apps.core.pagination import NEWEST_FIRST, SortOrder
 from apps.documents import services as documents

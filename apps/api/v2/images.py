@@ -18,8 +18,8 @@ from apps.api import delivery, links
 from apps.api.base import ApiView, project_of
 from apps.api.progress.overlay import drawn_boxes
 from apps.api.request_errors import NotFound
+from apps.api.requests.scopes import READS
 from apps.api.schema import PROBLEMS
-from apps.api.scopes import READS
 from apps.api.v2.find_jobs import find_job
 from apps.jobs import queries
 from apps.jobs.models import ParseJob

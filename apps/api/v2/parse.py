@@ -21,9 +21,9 @@ from apps.api.requests import query_parameters
 from apps.api.requests.bodies import parse_json, read_json, validated
 from apps.api.requests.fetched import fetched
 from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.requests.scopes import PARSES, READS
 from apps.api.requests.uploads import Upload, read_upload
 from apps.api.schema import IDEMPOTENCY_KEY, JOB_PROBLEMS, JSON, PARSE_FORM, PROBLEMS, Versions, job_list_query, query
-from apps.api.scopes import PARSES, READS
 from apps.api.v2 import long_poll
 from apps.api.v2.configured import request_options
 from apps.api.v2.files import find_file, store

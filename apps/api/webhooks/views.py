@@ -14,8 +14,8 @@ from apps.api.base import ApiView, json_response, project_of
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.requests.scopes import PARSES
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS, query
-from apps.api.scopes import PARSES
 from apps.api.webhooks.targets import checked_target
 from apps.core.pagination import NEWEST_FIRST
 from apps.jobs.errors import InvalidOption

@@ -37,9 +37,9 @@ from apps.api.request_errors import FileMissing, InvalidOptions, NotFound, Optio
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
 from apps.api.requests.idempotency import create_once, idempotent
+from apps.api.requests.scopes import PARSES, READS
 from apps.api.requests.uploads import Upload, read_form
 from apps.api.schema import IDEMPOTENCY_KEY, JSON, PROBLEMS
-from apps.api.scopes import PARSES, READS
 from apps.api.v2 import long_poll
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.parse import HEAD_BYTES

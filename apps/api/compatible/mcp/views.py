@@ -18,8 +18,8 @@ from apps.api.compatible.mcp.protocol import PARSE_ERROR, VERSIONS, ProtocolErro
 from apps.api.compatible.mcp.tools import call_tool, tool_list
 from apps.api.request_errors import InvalidJson, InvalidRequest, RequestError
 from apps.api.requests.bodies import read_json
+from apps.api.requests.scopes import PARSES
 from apps.api.schema import JSON, PROBLEMS
-from apps.api.scopes import PARSES
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 _VERSION = OpenApiParameter("MCP-Protocol-Version", str, OpenApiParameter.HEADER, description=", ".join(VERSIONS))

@@ -23,9 +23,9 @@ from apps.api.compatible.unstructured.chunks import chunks_of
 from apps.api.compatible.unstructured.elements import Element, elements_of
 from apps.api.compatible.unstructured.requests import PartitionOptions, translate
 from apps.api.request_errors import FileMissing
+from apps.api.requests.scopes import PARSES
 from apps.api.requests.uploads import read_form
 from apps.api.schema import JSON, PROBLEMS
-from apps.api.scopes import PARSES
 from apps.documents.services import clean_name
 from apps.jobs.models import ParseJob
 
