@@ -93,6 +93,7 @@ def objects_of(api: Api, finish: Finish) -> Ids:
         "configuration_id": configuration,
         "webhook_id": create("/api/v1/beta/webhook-configs", webhook_url="https://8.8.8.8/"),
         "batch_id": batch,
+        "key_id": create("/api/v1/api-keys", name="second"),
         "project_id": str(api.get("/api/v1/projects").json()[0]["id"]),
         "parse": parsed,
         **{kind.value: annotated_copy(parsed, kind) for kind in JobKind if kind is not JobKind.PARSE},
