@@ -17,8 +17,9 @@ import pytest
 from tests.acceptance.running_service import Backends, Process, RunningService, children
 from tests.chaos.results import FaultResult, record
 from tests.documents.hostile import Hostile
+from tests.documents.hostile_bombs import long_with_killing_pages
 from tests.documents.hostile_rows import ROWS
-from tests.documents.long import long_document
+from tests.documents.long import heading_of, long_document
 
 pytestmark = pytest.mark.chaos
 
@@ -27,6 +28,7 @@ COMMAND = "python -m pytest -m 'chaos or long' tests/chaos/test_hostile_inputs.p
 LIMITS = {"PAGE_WALL_SECONDS": "10", "PAGE_CPU_SECONDS": "10", "READER_MEMORY_MB": "512"}
 END_SECONDS = 1500.0
 UPLOADS_AT_ONCE = 4
+LONG_PAGES = 1000
 # One document of each row in CI; make chaos sends all.
 QUICK = [row for row in ROWS if not row.is_slow]
 ONE_OF_EACH_ROW = list({row.row: row for row in reversed(QUICK)}.values())
@@ -105,19 +107,20 @@ def run(service: RunningService, worker: Process, documents: list[Hostile]) -> N
             )
         )  # fmt: skip
     assert violations == []
+    check_all_is_well(service, worker, pool)
+
+
+def check_all_is_well(service: RunningService, worker: Process, pool: set[int]) -> None:
+    """Check that the worker's processes are the same, that nothing is left, and that a good document is parsed."""
     assert worker.popen.poll() is None
     assert set(children(worker.popen.pid)) == pool, "a process of the pool died"
-    check_nothing_is_left(service)
-    good = service.folder / "good.pdf"
-    good.write_bytes(long_document(1))
-    assert service.wait(service.upload(good), seconds=60) == "COMPLETED"
-
-
-def check_nothing_is_left(service: RunningService) -> None:
     scratch = [path for path in (service.folder / "scratch").rglob("*") if path.is_file()]
     assert scratch == []
     logs = "".join(process.log.read_text(errors="replace") for process in service.processes)
     assert "root:x:0:0" not in logs
+    good = service.folder / "good.pdf"
+    good.write_bytes(long_document(1))
+    assert service.wait(service.upload(good), seconds=60) == "COMPLETED"
 
 
 def test_hostile_documents_end_with_the_codes_of_their_rows(service: RunningService, worker: Process) -> None:
@@ -126,5 +129,44 @@ def test_hostile_documents_end_with_the_codes_of_their_rows(service: RunningServ
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_all_hostile_documents_end_with_the_codes_of_their_rows(service: RunningService, worker: Process) -> None:
-    run(service, worker, list(ROWS))
+@pytest.mark.parametrize(("first", "last"), [(28, 33), (34, 51), (52, 72), (74, 80), (81, 89), (73, 73)])
+def test_all_hostile_documents_end_with_the_codes_of_their_rows(
+    first: int, last: int, service: RunningService, worker: Process
+) -> None:
+    run(service, worker, [row for row in ROWS if first <= row.row <= last])
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_ten_killing_pages_cost_a_long_document_only_themselves(service: RunningService, worker: Process) -> None:
+    killing = list(range(50, LONG_PAGES, LONG_PAGES // 10))
+    document = service.folder / "killing.pdf"
+    document.write_bytes(long_with_killing_pages(LONG_PAGES, killing))
+    pool = set(children(worker.popen.pid))
+    started = time.monotonic()
+
+    job_id = service.upload(document)
+    status = service.wait(job_id, seconds=END_SECONDS, pause=0.2)
+
+    seconds = round(time.monotonic() - started, 1)
+    with service.client() as client:
+        pages = client.get(f"/api/v2/parse/{job_id}/pages", params={"page_size": LONG_PAGES}).json()["items"]
+    failed = {page["page_number"]: page["error"]["code"] for page in pages if page["error"]}
+    texts = {page["page_number"]: page["text"] for page in service.result(job_id)["text"]["pages"]}
+    wrong = [number for number in range(1, LONG_PAGES + 1) if (number in killing) != (number in failed)]
+    wrong += [number for number, text in texts.items() if number not in failed and heading_of(number) not in text]
+    figures: dict[str, float | int | str] = {"seconds": seconds, "pages": LONG_PAGES, "failed": len(failed)}
+    record(
+        FaultResult(
+            "D73", "1000-pages-ten-kill", service.backends.name, COMMAND,
+            jobs=1, violations=[f"page {number}" for number in wrong], figures=figures,
+        )
+    )  # fmt: skip
+    assert wrong == []
+    assert set(failed.values()) <= {"page_timeout", "page_memory_exceeded", "page_crashed"}
+    assert len(texts) >= LONG_PAGES - len(killing)
+    assert (status, service.rows(f"SELECT state FROM jobs_parsejob WHERE id='{job_id}'")) == (
+        "COMPLETED",
+        [("partial",)],
+    )
+    check_all_is_well(service, worker, pool)

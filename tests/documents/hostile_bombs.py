@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import binascii
+import io
+import itertools
 import struct
 import zlib
 from base64 import a85encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 from tests.documents import hostile
 from tests.documents.hostile import Hostile, deflated, one_page, outcomes, stream
+from tests.documents.long import long_document
 
 _CATALOG = b"<</Type/Catalog/Pages 2 0 R>>"
 _PAGES = b"<</Type/Pages/Kids[3 0 R]/Count 1>>"
@@ -179,6 +182,19 @@ def many_full_pages() -> bytes:
     content = stream(zlib.compress(b"BT /F 4 Tf " + words + b"ET"), b"/Filter/FlateDecode")
     pages = b"<</Type/Pages/Count 2000/Kids[%s]>>" % kids
     return assembled_pdf(_CATALOG, pages, _HELVETICA, content, *[page] * 2000)
+
+
+def long_with_killing_pages(pages: int, killing: Sequence[int]) -> bytes:
+    """Return ``long_document`` with other pages at these numbers: by turns endless forms, and 1 GB of spaces."""
+    import pikepdf
+
+    bombs = [pikepdf.open(io.BytesIO(bomb)) for bomb in (hostile.self_calling_form(), spaces(twice=True))]
+    out = io.BytesIO()
+    with pikepdf.open(io.BytesIO(long_document(pages))) as pdf:
+        for number, bomb in zip(killing, itertools.cycle(bombs), strict=False):
+            pdf.pages[number - 1] = bomb.pages[0]
+        pdf.save(out, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+    return out.getvalue()
 
 
 _BOXES = {
