@@ -1,4 +1,4 @@
-"""The worker's consumer: a message that nobody can process is put aside, logged and counted, and costs no worker.
+"""The worker's consumer: a message that cannot be processed is put aside, logged and counted, and costs no worker.
 
 Celery ends a worker on an error that it does not expect in a message, and a broker that gets the message back hands it
 to the next worker. The rows are the queue, so a message that is dropped is sent again.

@@ -402,7 +402,7 @@ TRUSTED_PROXIES = env.integer(
     "proxies before the web process that add the client's address to X-Forwarded-For; 0: the header is ignored",
     maximum=10,
 )
-# Failed logins are counted in the database, for a user and an address together, so nobody can lock out others.
+# Failed logins are counted in the database for a user and an address together: an attacker cannot lock out a user.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]

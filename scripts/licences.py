@@ -2,7 +2,7 @@
 """Print docs/licences.md: the licence of every locked package, as the installed packages state it.
 
 .venv/bin/python scripts/licences.py > docs/licences.md
-Exit with 1 if a package is under the GPL or AGPL, which would bind whoever runs or extends the service.
+Exit with 1 if a package is under the GPL or AGPL, which would bind users who run or extend the service.
 """
 
 from __future__ import annotations

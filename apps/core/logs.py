@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 _context: ContextVar[Mapping[str, str]] = ContextVar("log_context", default={})  # noqa: B039 (replaced, never mutated)
 # A password in a URL, credentials in a header.
 _SECRETS = re.compile(r"(?<=:)[^\s:/@]+(?=@)|(?<=bearer )\S+|(?<=basic )\S+", re.IGNORECASE)
-# The query of a URL may be its signature (S3, Azure), and so may a parameter that stands alone.
+# The query of a URL may be its signature (S3, Azure), and so may a parameter outside of a URL.
 _QUERIES = re.compile(
     r"(?<=\?)[^\s\"'<>?]*(?:sig|signature|credential|token|key|secret|password)=[^\s\"'<>]*", re.IGNORECASE
 )

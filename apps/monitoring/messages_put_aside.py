@@ -1,4 +1,4 @@
-"""Counts of messages that workers put aside because nobody can process them. Kept in Redis, for the metrics.
+"""Counts of messages that workers put aside because they cannot be processed. Kept in Redis, for the metrics.
 
 The main process of a worker counts them, and it may not use the database (apps/jobs/worker.py).
 """

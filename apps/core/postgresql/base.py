@@ -19,7 +19,7 @@ from apps.core.postgresql.watch import Watch, watched
 
 
 class WatchedConnection(psycopg.Connection[Any]):
-    """Raises OperationalError while it waits for a server that answers nobody any more."""
+    """Raises OperationalError while it waits for a server that no longer responds."""
 
     watch: Watch
 

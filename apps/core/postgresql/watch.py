@@ -15,7 +15,7 @@ from psycopg.waiting import Ready
 
 PATIENCE_SECONDS = 0.8
 PROBE_SECONDS = 1.0
-# What a probe has found out is believed for this long.
+# The result of a probe is reused for this long.
 VALID_SECONDS = 1.0
 DEFAULT_PORT = 5432
 _SSL_REQUEST = struct.pack("!II", 8, 80877103)
