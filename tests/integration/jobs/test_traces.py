@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,14 +155,15 @@ def test_a_late_result_has_a_span_of_its_own(submit: Submit, spans_of: SpansOf) 
     assert len({span.id for span in spans}) == len(spans)
 
 
-def test_a_failed_attempt_records_that_another_follows(submit: Submit, spans_of: SpansOf) -> None:
+def test_a_failed_attempt_records_that_another_follows(submit: Submit, spans_of: SpansOf, settings: Any) -> None:
     job = run_to(submit(pages=1), Stage.EXTRACT)
     (step,) = open_steps(job)
-    original = storage.original(job.document_id or "")
-    content = storage.read(original)
-    storage.delete(original)
+    original = Path(settings.STORAGES["default"]["OPTIONS"]["location"], storage.original(job.document_id or ""))
+    aside = original.rename(original.with_suffix(".aside"))
+    original.mkdir()  # an error that no outage explains
     deliver(step)
-    storage.write(original, content)
+    original.rmdir()
+    aside.rename(original)
     Step.objects.filter(pk=step.pk).update(not_before=None)
     spans = spans_of(run(job))
 
