@@ -32,7 +32,8 @@ class ApiView(APIView):
         """Raise ScopeMissing if the key lacks the scope that the view declares for the method."""
         super().check_permissions(request)
         method = "GET" if request.method == "HEAD" else str(request.method)
-        if isinstance(request.user, Caller) and hasattr(self, method.lower()):
+        is_served = method.lower() in self.http_method_names and hasattr(self, method.lower())
+        if isinstance(request.user, Caller) and is_served:
             scope = self.scopes[method]
             if not request.user.api_key.has_scope(scope):
                 raise ScopeMissing(f"The API key lacks the scope {scope}. Use a key that has it.")
