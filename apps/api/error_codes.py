@@ -96,6 +96,7 @@ CODES: dict[str, ErrorKind] = {
         503, "The machine cannot confine the processes that read documents", retryable=True
     ),
     "page_too_large": ErrorKind(422, "The page is too large"),
+    "no_page_picture": ErrorKind(422, "The page has no picture"),
     "region_outside_page": ErrorKind(422, "The region is outside the page"),
     "ocr_failed": ErrorKind(422, "OCR failed on the page"),
     "ocr_timeout": ErrorKind(422, "OCR took too long on the page"),

@@ -15,6 +15,7 @@ import msgspec
 from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_result
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.geometry import Margins
+from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES, last_page, parse_page_ranges
 from apps.pages.output.render import RenderOptions
 from apps.pages.sandbox.client import Limits, Reader
@@ -61,6 +62,7 @@ def parse_document(
     is read. Raise DocumentError. Failed pages are in the result and in the outputs.
     """
     word_boxes = bool(boxes & {"word", "line"})
+    office = OfficeOptions(suffix=document.suffix)
 
     def numbers(facts: DocumentFacts) -> Sequence[int]:
         return parse_page_ranges(pages, page_count=facts.page_count)
@@ -72,6 +74,7 @@ def parse_document(
         hidden_text=hidden_text,
         word_boxes=word_boxes,
         margins=margins,
+        office=office,
         limits=limits,
         max_pages=DEFAULT_RANGE_PAGES,
     )
@@ -96,6 +99,7 @@ def parse_document(
             hidden_text=hidden_text,
             word_boxes=word_boxes,
             margins=margins,
+            office=office,
             limits=limits,
             should_stop=stop.is_set,
         )

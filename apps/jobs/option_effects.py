@@ -21,13 +21,9 @@ NOT_SUPPORTED = (
     "set UNSUPPORTED_OPTIONS=warn."
 )
 _WHAT_HAPPENS = {
-    "input_options.html": "HTML is not parsed yet, so this option has no effect.",
     "input_options.image.camera_photo_correction": "Photos are read as they are.",
-    "input_options.presentation": "Presentations are not parsed yet, so this option has no effect.",
-    "input_options.spreadsheet": "Spreadsheets are not parsed yet, so this option has no effect.",
     "output_options.markdown.inline_images": "Markdown names pictures, but does not contain them.",
     "output_options.markdown.annotate_line_numbers": "Lines are not numbered.",
-    "output_options.markdown.annotate_revisions": "PDFs have no revisions, and other types are not parsed yet.",
     "output_options.spatial_text": "Text is in reading order, not in a grid.",
     "output_options.additional_outputs": "These files are not written. For boxes of words, send granular_bboxes.",
     "output_options.watermark_handling": "Watermarks stay where they are in the text.",

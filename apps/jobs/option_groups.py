@@ -117,9 +117,9 @@ class PageRanges(Options):
 
 
 class HtmlInput(Options):
-    make_all_elements_visible: WithoutEffect[bool] = None
-    remove_fixed_elements: WithoutEffect[bool] = None
-    remove_navigation_elements: WithoutEffect[bool] = None
+    make_all_elements_visible: bool | None = None
+    remove_fixed_elements: bool | None = None
+    remove_navigation_elements: bool | None = None
 
 
 class ImageInput(Options):
@@ -133,15 +133,15 @@ class PdfInput(Options):
 
 
 class PresentationInput(Options):
-    include_hidden_slides: WithoutEffect[bool] = None
-    out_of_bounds_content: WithoutEffect[bool] = None
-    skip_embedded_data: WithoutEffect[bool] = None
+    include_hidden_slides: bool | None = None
+    out_of_bounds_content: bool | None = None
+    skip_embedded_data: bool | None = None
 
 
 class SpreadsheetInput(Options):
-    detect_sub_tables_in_sheets: WithoutEffect[bool] = None
-    force_formula_computation_in_sheets: WithoutEffect[bool] = None
-    include_hidden_sheets: WithoutEffect[bool] = None
+    detect_sub_tables_in_sheets: bool | None = None
+    force_formula_computation_in_sheets: bool | None = None
+    include_hidden_sheets: bool | None = None
 
 
 class InputOptions(Options):
@@ -185,7 +185,7 @@ class MarkdownOutput(Options):
     annotate_links: bool | None = None
     inline_images: WithoutEffect[bool] = None
     annotate_line_numbers: WithoutEffect[bool] = None
-    annotate_revisions: WithoutEffect[bool] = None
+    annotate_revisions: bool | None = None
     tables: MarkdownTables | None = None
 
 

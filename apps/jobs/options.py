@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from functools import cached_property
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from apps.jobs.option_groups import (
     DoclingOutput,
     FastOptions,
     FirstApiOutput,
+    HtmlInput,
     Ignore,
     InputOptions,
     JobFailureConditions,
@@ -31,15 +33,18 @@ from apps.jobs.option_groups import (
     OutputOptions,
     PageRanges,
     Presentation,
+    PresentationInput,
     ProcessingControl,
     ProcessingOptions,
     ShortText,
     SpatialText,
+    SpreadsheetInput,
     TablesAsSpreadsheet,
     Timeouts,
     WebhookConfiguration,
 )
 from apps.pages.model.geometry import Margins
+from apps.pages.model.office_options import OfficeOptions
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.routing import auto_mode
 from apps.providers.catalog import MICROS_PER_DOLLAR, ProviderRules
@@ -290,6 +295,25 @@ class JobOptions(Options):
         if rule is not None and (prompt := self.auto_mode_rules[rule].parsing_conf.custom_prompt):
             texts["custom_prompt"] = prompt
         return CustomInstructions(**{name: text for name, text in texts.items() if text})
+
+    def office(self, document_name: str) -> OfficeOptions:
+        """Return how the document of this name is read if it has a structure of its own."""
+        inputs = self.input_options or InputOptions()
+        html, slides = inputs.html or HtmlInput(), inputs.presentation or PresentationInput()
+        sheets, markdown = inputs.spreadsheet or SpreadsheetInput(), self._output.markdown or MarkdownOutput()
+        return OfficeOptions(
+            suffix=PurePath(document_name).suffix[:20],
+            hidden_sheets=bool(sheets.include_hidden_sheets),
+            sub_tables=bool(sheets.detect_sub_tables_in_sheets),
+            computes_formulas=bool(sheets.force_formula_computation_in_sheets),
+            hidden_slides=bool(slides.include_hidden_slides),
+            outside_content=bool(slides.out_of_bounds_content),
+            skips_embedded_data=bool(slides.skip_embedded_data),
+            all_elements_visible=bool(html.make_all_elements_visible),
+            no_fixed_elements=bool(html.remove_fixed_elements),
+            no_navigation=bool(html.remove_navigation_elements),
+            revisions=bool(markdown.annotate_revisions),
+        )
 
     @property
     def s3_output(self) -> tuple[str, str]:

@@ -120,7 +120,7 @@ def names_another_file() -> bytes:
 # Documents beside those of the table. Name, bytes, and the accepted outcomes: error codes, or "result" for pages.
 DOCUMENTS: dict[str, tuple[Make, set[str]]] = {
     "empty": (lambda: b"", {"file_empty"}),
-    "not-a-document": (lambda: b"Dear reader,\nnothing here is a PDF.\n", {"unsupported_file_type"}),
+    "not-a-document": (lambda: b"Dear reader,\0nothing here is a document.\0", {"unsupported_file_type"}),
     "truncated": (lambda: small_pdf()[:200], {"document_corrupt", "document_empty", "result"}),
     "count-lies": (lambda: small_pdf().replace(b"/Count 1", b"/Count 9"), {"result"}),
     "deep-page-tree": (deep_page_tree, {"document_corrupt", "document_empty", "page_failed", "result"}),

@@ -27,7 +27,7 @@ _BOX = Box(0, 0, 1, 1)
 _ZEROS = ctypes.create_string_buffer(256)
 
 
-def inspect_document(path: str, *, password: str | None = None, max_pages: int) -> DocumentFacts:
+def inspect_document(path: str, *, password: str | None = None, max_pages: int, **_ignored: object) -> DocumentFacts:
     lines = _lines(path)
     _do(lines[0])
     if lines[0] == "password" and password != "sesame":

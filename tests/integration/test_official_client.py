@@ -204,7 +204,7 @@ def test_waiting_for_a_failed_job_raises_its_error(client: LlamaCloud) -> None:
             "url_not_allowed",
         ),
         (
-            lambda c: c.parsing.create(upload_file=("a.html", b"<html>"), tier="fast", version="latest"),
+            lambda c: c.parsing.create(upload_file=("a.exe", b"MZ\x90\0"), tier="fast", version="latest"),
             llama_cloud.APIStatusError,
             "unsupported_file_type",
         ),

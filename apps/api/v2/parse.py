@@ -53,8 +53,8 @@ from apps.jobs.commands.retry import retry_pages
 from apps.jobs.commands.submit import JobRequest, submit_job
 from apps.jobs.option_groups import WHOLE, Options
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
-from apps.pages.model.errors import EmptyFile
-from apps.pages.reading.inspection import media_type_of
+from apps.pages.model.errors import EmptyFile, UnsupportedDocument
+from apps.pages.reading.inspection import may_be_read
 
 CONFIGURATION = "configuration"
 """The form field with the options of a job."""
@@ -264,4 +264,5 @@ def check_type(head: bytes) -> None:
     """Raise EmptyFile or UnsupportedDocument by the first bytes. The name is ignored: PDFs come with any name."""
     if not head:
         raise EmptyFile
-    media_type_of(head)
+    if not may_be_read(head):
+        raise UnsupportedDocument

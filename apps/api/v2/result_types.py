@@ -141,6 +141,9 @@ class MetadataOfPage(BaseModel):
     quality: dict[str, str | int] | None = None
     page_label: str | None = None
     printed_page_number: str | None = None
+    sheet_name: str | None = None
+    speaker_notes: str | None = None
+    slide_section_name: str | None = None
 
 
 class ConfidenceBreakdown(BaseModel):

@@ -79,6 +79,7 @@ def read_sample(path: Path, job: ParseJob, password: str | None) -> PageSample:
                 hidden_text="remove",
                 preserve_very_small_text=reading_options_of(job)["preserve_very_small_text"],
                 margins=job.parsed_options.margins,
+                office=job.parsed_options.office(job.document_name),
                 limits=reader_limits(),
                 should_stop=is_late,
             )

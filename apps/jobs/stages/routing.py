@@ -15,11 +15,13 @@ from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page
+from apps.pages.model.media_types import is_structured
 from apps.parsing.modes import FAST, FOR_EASY_PAGES, PAGE_PARSER_OF_MODE
 from apps.parsing.routing import auto_mode, cost_optimizer
 from apps.providers.catalog import catalog
 
 ROWS_PER_BATCH = 500
+READ_FROM_STRUCTURE = "read from the structure of the document, which has no picture to show to a model"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ def choose_routes(job: ParseJob) -> list[Route]:
     """Return the mode for every page that has been read and has no mode yet."""
     rows = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED, mode="").exclude(content="").order_by("number")
     options = job.parsed_options
+    if is_structured(job.media_type):
+        return [Route(number, FAST, READ_FROM_STRUCTURE) for number in rows.values_list("number", flat=True)]
     if not options.auto_mode_rules and not options.optimizes_cost:
         return [Route(number, job.mode) for number in rows.values_list("number", flat=True)]
     return [route_of(stored_page(row), job) for row in rows.iterator(chunk_size=ROWS_PER_BATCH)]

@@ -18,6 +18,7 @@ from apps.jobs.scheduling.claims import Claim, end_job, fail, retry, snooze_in_o
 from apps.jobs.states import JobState
 from apps.pages.model.errors import DocumentError, ParseError, ReaderNotConfined, UnplannedError
 from apps.pages.model.geometry import Margins
+from apps.pages.model.office_options import OfficeOptions
 from apps.pages.sandbox import client
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class ReadingOptions(TypedDict):
     word_boxes: bool
     margins: Margins | None
     skip_diagonal: bool
+    office: OfficeOptions
 
 
 def reading_options_of(job: ParseJob) -> ReadingOptions:
@@ -91,6 +93,7 @@ def reading_options_of(job: ParseJob) -> ReadingOptions:
         "word_boxes": job.needs_word_boxes,
         "margins": options.margins,
         "skip_diagonal": options.ignores_diagonal_text,
+        "office": options.office(job.document_name),
     }
 
 

@@ -133,6 +133,18 @@ class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):
     level: int = 1
 
 
+class Revision(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tracked change or a comment. ``type``: comment, deleted, formatted, inserted, moved_from or moved_to.
+
+    ``target``: the text that a comment is about.
+    """
+
+    type: str
+    content: str
+    target: str = ""
+    author: str = ""
+
+
 class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="page"):
     """One page as displayed (rotation applied). ``blocks`` is the reading order; sizes in points.
 
@@ -149,6 +161,8 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     ``quality``: what is known about the text: ``lost_characters`` (visible and in no block), ``off_page_characters``
     (drawn outside the visible part), ``doubled_characters`` (drawn again over equal ones), ``layout`` ("lines" when
     tables and paragraphs were not looked for), ``reader`` (the second reader, if the first could not read the page).
+    ``structured``: read from the structure of an office file, web page or text; its blocks are final, and those
+    without a known place have ``NO_BOX``. ``sheet_name``, ``speaker_notes``, ``slide_section``: of sheets and slides.
     """
 
     number: int
@@ -165,6 +179,11 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     figures: tuple[Box, ...] = ()
     garbled: tuple[Box, ...] = ()
     outline: tuple[Bookmark, ...] = ()
+    structured: bool = False
+    sheet_name: str = ""
+    speaker_notes: str = ""
+    slide_section: str = ""
+    revisions: tuple[Revision, ...] = ()
 
 
 class PageFailure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="failure"):

@@ -11,7 +11,7 @@ ParseError
     RefusedByServer
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
   PageError                  one page; the job continues
-    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, GarbledPage
+    PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, NoPictureOfPage, GarbledPage
     DeadlineExceeded, DocumentGone, NoOcrHere
     UnplannedError           a fault of ours; another attempt may succeed
       ReaderNotConfined
@@ -160,6 +160,12 @@ class PageTooLarge(PageError):
     code = "page_too_large"
 
 
+class NoPictureOfPage(PageError):
+    """The page has no picture, because the document is read from its structure. Fetch its text, Markdown or items."""
+
+    code = "no_page_picture"
+
+
 class RegionOutsidePage(PageError):
     """The region is outside the page. Send a region inside it."""
 
@@ -208,6 +214,7 @@ _REPORTABLE: dict[str, type[ParseError]] = {
         PageError,
         PageTooLarge,
         RegionOutsidePage,
+        NoPictureOfPage,
     )
 }
 _MAX_DETAIL_CHARACTERS = 300

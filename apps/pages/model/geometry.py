@@ -66,6 +66,10 @@ class Box(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.x0 < other.x1 and other.x0 < self.x1 and self.top < other.bottom and other.top < self.bottom
 
 
+NO_BOX = Box(0.0, 0.0, 0.0, 0.0)
+"""The box of what has no known place, in documents that are read from their own structure."""
+
+
 class Margins(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The parts of a page at its edges that are not read, as shares (0.0-1.0) of its height or width as displayed."""
 

@@ -7,6 +7,7 @@ _SENTENCES = {
     "document_repaired": "The file was damaged and has been repaired; check that nothing is missing.",
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Invalid characters were removed or replaced.",
+    "encoding_guessed": "The encoding of the text is not stated and was guessed; check letters with accents.",
     "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
     "parts_recognized": "Parts of a page have a text layer in wrong letters; their text is read by OCR.",
     "lost_characters": "Visible characters of a page are missing from its blocks; the metadata has their number.",

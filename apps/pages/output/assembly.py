@@ -145,14 +145,15 @@ class _Writer:
         displayed = [_on_page(block, page) for block in rotated_pages.as_displayed(blocks, page)]
         tree = self._with_addresses(page.number, items.items_of(displayed, self._options))
         size = {"page_width": page.width, "page_height": page.height}
-        self._entry("items.json", {**number, **size, "success": True, "items": tree})
+        revisions = {"revisions": msgspec.to_builtins(page.revisions)} if page.revisions else {}
+        self._entry("items.json", {**number, **size, "success": True, "items": tree, **revisions})
         if self._options.granular_boxes:
             tree = items.items_of(displayed, self._options, self._options.granular_boxes)
             tree = self._with_addresses(page.number, tree)
             self._line({**number, **size, "success": True, "items": tree})
 
         if self._options.spreadsheet:
-            self._add_tables(page.number, blocks)
+            self._add_tables(page, blocks)
         confidence, reason = _confidence(blocks), str(page.parsing.get("reason", ""))
         label = label_of(self._options.page_labels, page.number)
         metadata: dict[str, Any] = {
@@ -165,6 +166,9 @@ class _Writer:
             "hidden_text": list(page.hidden),
             "quality": page.quality,
             "page_label": label,
+            "sheet_name": page.sheet_name,
+            "speaker_notes": page.speaker_notes,
+            "slide_section_name": page.slide_section,
             "printed_page_number": (_printed_number(blocks) or label) if self._options.printed_page_numbers else "",
         }
         known = {name: value for name, value in metadata.items() if value}
@@ -178,7 +182,7 @@ class _Writer:
         self._pages += 1
         return text
 
-    def _add_tables(self, number: int, blocks: Iterable[Block]) -> None:
+    def _add_tables(self, page: Page, blocks: Iterable[Block]) -> None:
         """Note the tables of a page for the workbook, each with the name of its sheet."""
         count = 0
         for block in blocks:
@@ -187,7 +191,7 @@ class _Writer:
             elif block.type is BlockType.TABLE:
                 count += 1
                 heading = self._heading if self._options.guesses_sheet_names else ""
-                name = self._sheets.unique(heading or f"Page {number}, table {count}")
+                name = self._sheets.unique(heading or page.sheet_name or f"Page {page.number}, table {count}")
                 self.tables.append(SheetTable(name, render.grid_of(block.cells)))
 
     def write_failure(self, failure: PageFailure) -> None:

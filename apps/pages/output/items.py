@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from apps.pages.model.blocks import Block, BlockType
+from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.text import list_markers
 from apps.pages.output import grounding, inline_markup, render
 from apps.pages.output.render import RenderOptions
@@ -74,9 +75,10 @@ def _table(block: Block, options: RenderOptions, levels: frozenset[str]) -> Item
         "md": render.table(block.cells, options),
         "html": render.table_html(block.cells, links=True),
         "csv": render.table_csv(block.cells),
-        "bbox": [_box(block)],
         "source": block.source.value,
     }
+    if block.box != NO_BOX:
+        item["bbox"] = [_box(block)]
     if levels and (found := grounding.of_table(block.cells, rows, levels)):
         item["grounding"] = found
     return item
@@ -84,7 +86,8 @@ def _table(block: Block, options: RenderOptions, levels: frozenset[str]) -> Item
 
 def _located(item: Item, block: Block, levels: frozenset[str]) -> Item:
     """Return the item of a block with the place and the origin of its text."""
-    item["bbox"] = [_box(block, 0, len(item["md"]))]
+    if block.box != NO_BOX:
+        item["bbox"] = [_box(block, 0, len(item["md"]))]
     item["source"] = block.source.value
     source = "value" if "value" in item else "md"
     if levels and (found := grounding.of_text(block, source, item[source], levels)):
@@ -130,13 +133,14 @@ def _list(blocks: Sequence[Block], options: RenderOptions, levels: frozenset[str
             items.append(_located({"type": "text", "md": md, "value": value}, block, levels))
     boxes, lines, start = [], [render.list_item(block, depth - 1, links=True) for block in blocks], 0
     for block, line in zip(blocks, lines, strict=True):
-        boxes.append(_box(block, start, start + len(line)))
+        if block.box != NO_BOX:
+            boxes.append(_box(block, start, start + len(line)))
         start += len(line) + 1
     return {
         "type": "list",
         "items": items,
         "md": "\n".join(lines),
         "ordered": list_markers.is_ordered(blocks[0].marker),
-        "bbox": boxes,
         "source": blocks[0].source.value,
+        **({"bbox": boxes} if boxes else {}),
     }

@@ -9,16 +9,17 @@ from apps.pages.model.errors import (
     EmptyFile,
     EncryptedDocument,
     TooManyPages,
-    UnsupportedDocument,
     UnsupportedEncryption,
     WrongPassword,
 )
+from apps.pages.model.media_types import PDF, is_structured
+from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.model.text.safe_text import clean
+from apps.pages.office import media_types, office_file
 from apps.pages.pdf.structure.attachments import read_attachments
 from apps.pages.pdf.structure.page_labels import read_page_labels
 from apps.pages.reading import images
 
-PDF = "application/pdf"
 MAX_TITLE_CHARACTERS = 300
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -35,8 +36,8 @@ _SIGNATURES = (
 _ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
 
 
-def media_type_of(head: bytes) -> str:
-    """Return the type by the file's first bytes, never by its name. Raise UnsupportedDocument."""
+def printed_type_of(head: bytes) -> str:
+    """Return the type of a PDF or an image by the file's first bytes, never by its name; "" for any other file."""
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     for signature, media_type in _SIGNATURES:
@@ -44,18 +45,27 @@ def media_type_of(head: bytes) -> str:
             return media_type
     if not head.startswith(_ARCHIVES) and b"%PDF-" in head[: MAX_HEADER_OFFSET_BYTES + 4]:
         return PDF
-    raise UnsupportedDocument
+    return ""
 
 
-def inspect_document(path: str, *, password: str | None = None, max_pages: int) -> DocumentFacts:
+def may_be_read(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes may be a document that is read. Nothing is parsed."""
+    return bool(printed_type_of(head)) or media_types.may_be_structured(head)
+
+
+def inspect_document(
+    path: str, *, password: str | None = None, max_pages: int, office: OfficeOptions = AS_USUAL
+) -> DocumentFacts:
     """Return type, page count, title and attached files. Raise DocumentError. No content stream is interpreted."""
     with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
         head = file.read(MAX_HEADER_OFFSET_BYTES + 4)
     if not head:
         raise EmptyFile
-    media_type = media_type_of(head)
+    media_type = printed_type_of(head) or media_types.media_type_of(path, head, office)
     if media_type == PDF:
         facts = inspect_pdf(path, password)
+    elif is_structured(media_type):
+        facts = office_file.opened(path, media_type, password, office).facts
     else:
         facts = DocumentFacts(media_type=media_type, page_count=images.count_frames(path, media_type))
     if facts.page_count == 0:

@@ -17,18 +17,21 @@ from apps.pages.layout.text import right_to_left
 from apps.pages.layout.text.word_boxes import with_words
 from apps.pages.model.blocks import Block, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.errors import PageError
+from apps.pages.model.errors import NoPictureOfPage, PageError
 from apps.pages.model.geometry import Box, Margins
+from apps.pages.model.media_types import PDF, is_structured
 from apps.pages.model.ocr_image import OcrImage, white_margins
+from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.model.raw_page import NO_PRINT, PicturePrint, RawPage
 from apps.pages.model.text import scripts
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
 from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
+from apps.pages.office import office_file
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTERS, REMOVE, UNCHECKED, remove_hidden_text
 from apps.pages.pdf.pdf_file import FONTS_MISSING, PdfFile
 from apps.pages.reading import directions, images
-from apps.pages.reading.inspection import PDF, inspect_document
+from apps.pages.reading.inspection import inspect_document
 
 __all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
 
@@ -51,6 +54,7 @@ def read_pages(
     word_boxes: bool = False,
     margins: Margins | None = None,
     skip_diagonal: bool = False,
+    office: OfficeOptions = AS_USUAL,
 ) -> Iterator[Page | PageFailure]:
     """Yield one result per page number, in the given order. A page that cannot be read does not affect the others.
 
@@ -59,7 +63,11 @@ def read_pages(
     ``hidden_text``: "remove" leaves out text that people cannot see, and text below 2 points unless
     ``preserve_very_small_text``. ``Page.hidden`` lists it. ``word_boxes``: lines and cells have the boxes of
     their words. ``margins``: only what is inside of them is read. ``skip_diagonal``: diagonal text is left out.
+    ``office``: how documents are read that have a structure of their own; the other options do not concern them.
     """
+    if is_structured(media_type):
+        yield from office_file.read_pages(path, page_numbers, media_type=media_type, password=password, options=office)
+        return
     if media_type != PDF:
         for page_number in page_numbers:
             yield images.read_frame(path, page_number, media_type, margins)
@@ -92,6 +100,8 @@ def render_for_ocr(
     margins: Margins | None = None,
 ) -> OcrImage:
     """Return the page as displayed, in grey, with white ``margins``. A page that is one scan keeps its resolution."""
+    if is_structured(media_type):
+        raise NoPictureOfPage
     if media_type != PDF:
         image = images.render_frame(path, page_number, media_type, max_dpi=max_dpi)
     else:
@@ -116,6 +126,8 @@ def render_for_vision(
     ``margins`` are white.
     """
     size: dict[str, Any] = {"dpi": dpi, "region": region, "max_pixels": max_pixels, "margins": margins}
+    if is_structured(media_type):
+        raise NoPictureOfPage
     if media_type != PDF:
         image = images.picture_of_frame(path, page_number, media_type, **size)
         return encode_vision_image(image, max_pixels=max_pixels)

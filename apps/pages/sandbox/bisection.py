@@ -21,6 +21,7 @@ from apps.pages.model.errors import (
     UnplannedError,
     error_from_code,
 )
+from apps.pages.model.office_options import OfficeOptions
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.process import Child
 from apps.pages.sandbox.protocol import Garbage, Hangup, Kind, Late, ReadRequest, Refusal, ShouldStop
@@ -153,10 +154,12 @@ class RangeReading:
         return [page_number for page_number in part if page_number not in self._entries]
 
 
-def inspect(child: Child, *, password: str | None, limits: Limits, should_stop: ShouldStop | None) -> DocumentFacts:
+def inspect(
+    child: Child, *, password: str | None, office: OfficeOptions, limits: Limits, should_stop: ShouldStop | None
+) -> DocumentFacts:
     """Return the facts of the child's document. Raise ``DocumentError``, ``UnplannedError``, ``Stopped``."""
     try:
-        child.send(Kind.INSPECT, ReadRequest(password=password, max_pages=limits.max_pages))
+        child.send(Kind.INSPECT, ReadRequest(password=password, max_pages=limits.max_pages, office=office))
         kind, body = child.next_frame(within_seconds=limits.wall_seconds, should_stop=should_stop)
         if kind == Kind.REFUSED:
             raise _document_error_of(_error_of(msgspec.json.decode(body, type=Refusal)))

@@ -24,6 +24,7 @@ from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
+from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
 from apps.pages.model.region_table import RegionTable, decode_region_table
 from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, inspect, rendered
@@ -99,12 +100,18 @@ class Reader:
         document: Path,
         *,
         password: str | None = None,
+        office: OfficeOptions = AS_USUAL,
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> DocumentFacts:
         """Return the document's type, page count and title. Raise ``DocumentError``, ``Stopped``, OSError."""
         facts, _none = self.inspect_and_read(
-            document, page_numbers=lambda _facts: (), password=password, limits=limits, should_stop=should_stop
+            document,
+            page_numbers=lambda _facts: (),
+            password=password,
+            office=office,
+            limits=limits,
+            should_stop=should_stop,
         )
         return facts
 
@@ -120,6 +127,7 @@ class Reader:
         word_boxes: bool = False,
         margins: Margins | None = None,
         skip_diagonal: bool = False,
+        office: OfficeOptions = AS_USUAL,
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> list[Page | PageFailure]:
@@ -128,7 +136,8 @@ class Reader:
         ``hidden_text``: "keep", or "remove" to leave out text that people cannot see (``Page.hidden`` lists it);
         text below 2 points counts as hidden unless ``preserve_very_small_text``. ``word_boxes``: lines and table cells
         have the boxes of their words. ``margins``: only what is inside of them is read.
-        ``skip_diagonal``: diagonal text is left out.
+        ``skip_diagonal``: diagonal text is left out. ``office``: how documents are read that have a structure of their
+        own.
         Raise ``DocumentError`` if the document cannot be opened at all, ``Stopped`` within about 0.2 s after
         ``should_stop`` returns True, OSError if the file cannot be read.
         """
@@ -141,6 +150,7 @@ class Reader:
             word_boxes=word_boxes,
             margins=margins,
             skip_diagonal=skip_diagonal,
+            office=office,
         )
         self._finish(reading, document, request)
         return reading.entries()
@@ -245,6 +255,7 @@ class Reader:
         word_boxes: bool = False,
         margins: Margins | None = None,
         skip_diagonal: bool = False,
+        office: OfficeOptions = AS_USUAL,
         limits: Limits = DEFAULT_LIMITS,
         max_pages: int = DEFAULT_RANGE_PAGES,
         should_stop: ShouldStop | None = None,
@@ -258,7 +269,7 @@ class Reader:
         for attempt in range(MAX_READER_DEATHS + 1):
             with suppress(Hangup), self._child(document, limits, pages=max_pages + 1) as child:
                 try:
-                    facts = inspect(child, password=password, limits=limits, should_stop=should_stop)
+                    facts = inspect(child, password=password, office=office, limits=limits, should_stop=should_stop)
                 except DamagedDocument as error:
                     # The system may have killed the child for the memory of other processes.
                     if attempt == 0 and isinstance(error.__cause__, Hangup):
@@ -276,6 +287,7 @@ class Reader:
                     word_boxes=word_boxes,
                     margins=margins,
                     skip_diagonal=skip_diagonal,
+                    office=office,
                 )
                 try:
                     reading.read_next_part(child, request, is_fresh=False)

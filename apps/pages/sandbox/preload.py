@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from apps.pages.model.errors import ParseError
+from apps.pages.office import office_file
 
 _IMPORTED_ON_DEMAND = (
     "encodings.euc_kr",
@@ -41,7 +42,7 @@ _CONTENT = b"BT /F 12 Tf 72 720 Td (Ready) Tj ET 72 600 m 300 600 l S"
 
 def warm_up(work: ModuleType, folder: Path) -> None:
     """Import the modules that libraries import late, and let ``work`` read the three files (created in ``folder``)."""
-    for name in _IMPORTED_ON_DEMAND:
+    for name in (*_IMPORTED_ON_DEMAND, *office_file.MODULES):
         importlib.import_module(name)
     for content in (small_pdf(), b"%PDF-1.7\nnothing that could be repaired", small_png()):
         path = folder / "warm"

@@ -22,6 +22,7 @@ import msgspec
 
 from apps.pages.model.errors import Stopped
 from apps.pages.model.geometry import Box, Margins
+from apps.pages.model.office_options import OfficeOptions
 from apps.pages.sandbox.confinement import Limits
 
 _HEADER = struct.Struct("!cI")
@@ -83,7 +84,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     ``region``: the part of the page as displayed that a picture shows, None for the whole page; or that of a table.
     ``columns``: the x of the borders of its columns, if they are known.
     ``margins``: only what is inside of them is read; pictures show them white. ``skip_diagonal``: diagonal text is left
-    out.
+    out. ``office``: how documents are read that have a structure of their own.
     """
 
     page_numbers: tuple[int, ...] = ()
@@ -103,6 +104,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     word_boxes: bool = False
     margins: Margins | None = None
     skip_diagonal: bool = False
+    office: OfficeOptions = OfficeOptions()
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -188,7 +188,7 @@ class DocumentChild:
             try:
                 if kind == Kind.INSPECT:
                     facts = self._work.inspect_document(
-                        self._path, password=request.password, max_pages=request.max_pages
+                        self._path, password=request.password, max_pages=request.max_pages, office=request.office
                     )
                     protocol.send(self._reply, Kind.FACTS, facts)
                 elif kind == Kind.READ:
@@ -224,6 +224,7 @@ class DocumentChild:
             word_boxes=request.word_boxes,
             margins=request.margins,
             skip_diagonal=request.skip_diagonal,
+            office=request.office,
         )
         for page in pages:
             protocol.send_raw(self._reply, Kind.PAGE, encode_result(page))

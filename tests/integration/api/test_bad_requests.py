@@ -18,7 +18,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from apps.api.urls import urlpatterns
 from apps.documents.models import Document
-from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from tests.documents.long import long_document
 from tests.integration.api.conftest import FILES, PARSE, Api, code_of
 
@@ -196,8 +195,7 @@ def test_a_file_one_byte_over_the_limit_is_refused(api: Api, settings: Any) -> N
 
 @pytest.mark.parametrize(
     "content",
-    [b"<html><body>hello", b"MZ\x90\0" + b"\0" * 99, b"\x7fELF" + b"\0" * 99, b"plain text", b"<svg/>",
-     b"%!PS-Adobe-3.0", b"Rar!\x1a\x07", b" " * (MAX_HEADER_OFFSET_BYTES + 8) + b"%PDF-1.7"],
+    [b"MZ\x90\0" + b"\0" * 99, b"\x7fELF" + b"\0" * 99, b"%!PS-Adobe-3.0", b"Rar!\x1a\x07", b"\0" * 99],
 )  # fmt: skip
 def test_an_unsupported_file_type_is_refused_by_parse_and_kept_by_files(api: Api, content: bytes) -> None:
     assert code_of(api.parse(content, name="a.pdf"), 415) == "unsupported_file_type"

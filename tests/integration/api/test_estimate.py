@@ -165,7 +165,7 @@ def test_a_quota_increases_the_estimated_time(api: Api, provider: FakeProvider) 
     ("content", "options", "status", "code"),
     [
         (b"%PDF-1.7\n", {}, 422, "document_corrupt"),
-        (b"plain text", {}, 415, "unsupported_file_type"),
+        (b"MZ\x90\0", {}, 415, "unsupported_file_type"),
         (hostile.encrypted("sesame"), {}, 422, "document_encrypted"),
         (REPORT.read_bytes(), {"tier": "quick"}, 422, "invalid_option"),
         (REPORT.read_bytes(), {"tier": "fast", "version": "2001-01-01"}, 422, "invalid_option"),

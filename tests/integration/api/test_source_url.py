@@ -77,7 +77,7 @@ def test_an_estimate_fetches_the_document_and_stores_nothing(api: Api, server: R
         (Answer(status=404), 422, "fetch_forbidden"),
         (Answer(status=500), 422, "fetch_failed"),
         (Answer(body=b""), 400, "file_empty"),
-        (Answer(body=b"<html>Log in</html>"), 415, "unsupported_file_type"),
+        (Answer(body=b"MZ\x90\0"), 415, "unsupported_file_type"),
         (Answer(status=302, headers=(("Location", "/again"),)), 422, "fetch_failed"),
         (Answer(status=302, headers=(("Location", "file:///etc/passwd"),)), 422, "url_not_allowed"),
         (Answer(status=307, headers=(("Location", "http://169.254.169.254/latest"),)), 422, "url_not_allowed"),

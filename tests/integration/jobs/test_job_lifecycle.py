@@ -53,7 +53,7 @@ def test_pages_that_all_are_beyond_the_document_fail_the_job(submit: Submit) -> 
 
 @pytest.mark.parametrize(
     ("content", "code"),
-    [(b"%PDF-1.7\n", "document_corrupt"), (b"not a document at all", "unsupported_file_type")],
+    [(b"%PDF-1.7\n", "document_corrupt"), (b"no\0document\1at\2all", "unsupported_file_type")],
 )
 def test_a_file_that_cannot_be_parsed_fails_the_job_with_a_code(submit: Submit, content: bytes, code: str) -> None:
     job = run(submit(content))

@@ -18,7 +18,8 @@ from apps.api.requests.bodies import json_or_text, validated
 from apps.api.requests.fetched import fetched
 from apps.api.requests.uploads import Upload
 from apps.api.v1.upload_request import UploadRequest
-from apps.pages.reading.inspection import PDF, media_type_of
+from apps.pages.model.media_types import PDF
+from apps.pages.reading.inspection import printed_type_of
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Of a JSON body, which may contain a document in base64. A larger document comes as a file."""
@@ -157,7 +158,7 @@ def translate(options: ConvertOptions) -> UploadRequest:
 
 def check_format(options: ConvertOptions, head: bytes) -> None:
     """Raise InvalidOptions if ``from_formats`` does not allow the type of this document."""
-    kind = "pdf" if media_type_of(head) == PDF else "image"
+    kind = {PDF: "pdf", "": "office"}.get(printed_type_of(head), "image")
     if options.from_formats is not None and kind not in options.from_formats:
         detail = f"The document is of the type {kind}, which from_formats does not have. Add it, or leave it out."
         raise InvalidOptions([OptionProblem("value_error", ("body", "from_formats"), detail)])

@@ -15,6 +15,7 @@ from apps.pages.layout.tables import table_continuations
 from apps.pages.layout.text import hyphenation
 from apps.pages.layout.text.hyphenation import NO_WORDS, DocumentWords
 from apps.pages.model.blocks import Block, BlockType
+from apps.pages.model.geometry import NO_BOX
 
 # Blocks that may come between the two halves of a table or paragraph.
 PASSED_OVER = frozenset({BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER})
@@ -81,6 +82,8 @@ class ContinuationJoiner:
 
 def _joined(first: Block, second: Block, words: DocumentWords) -> Block | None:
     """Return the two blocks as one if the second continues the first, else None."""
+    if second.box == NO_BOX:
+        return None  # pages that are read from their structure divide no block
     if second.box.top > first.box.bottom - 1 and second.box.x0 < first.box.x1:
         return None  # lower in the same column: layout saw both and kept them apart
     if first.type is BlockType.TABLE and second.type is BlockType.TABLE:

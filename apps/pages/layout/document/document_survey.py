@@ -45,6 +45,8 @@ class DocumentSurvey(msgspec.Struct):
 
         Their boxes are those of the page turned upright; ``rotated_pages.as_displayed`` maps them back.
         """
+        if page.structured:
+            return list(page.blocks)
         page = rotated_pages.upright_page(page)
         page = msgspec.structs.replace(page, blocks=tuple(rejoined(block, self.words) for block in page.blocks))
         zones = self.running.zones_of(page)
@@ -85,7 +87,7 @@ def survey_document(pages: Iterable[Page | PageFailure]) -> DocumentSurvey:
     lists, notes = ListsOverPages(), NoteNumbers()
     list_levels: dict[int, int] = {}
     for page in pages:
-        if isinstance(page, PageFailure):
+        if isinstance(page, PageFailure) or page.structured:
             continue
         page = rotated_pages.upright_page(page)
         headings.read_outline(page.outline)

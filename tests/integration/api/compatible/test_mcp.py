@@ -89,7 +89,7 @@ WRONG_ARGUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"url": "http://127.0.0.1/a.pdf"}, "url_not_allowed:"),
     ({"url": "https://example.com/a.pdf", "file_id": "dfl-1"}, "invalid_option: file_id:"),
     ({"content_base64": "!"}, "invalid_option: content_base64:"),
-    ({"content_base64": "cGxhaW4="}, "unsupported_file_type:"),
+    ({"content_base64": "TVqQAA=="}, "unsupported_file_type:"),
     ({"job_id": "pjb-1"}, "not_found:"),
     ({"tier": "slow"}, "invalid_option: tier:"),
     ({"pages": "0"}, "invalid_option:"),

@@ -108,7 +108,7 @@ def test_a_damaged_document_and_a_wrong_key_are_refused(key: str, keyless: Clien
     headers = {"unstructured-api-key": key}
 
     assert code_of(send(keyless, b"%PDF-1.7\n", headers=headers), 422) == "document_corrupt"
-    assert code_of(send(keyless, b"plain", headers=headers), 415) == "unsupported_file_type"
+    assert code_of(send(keyless, b"MZ\x90\0", headers=headers), 415) == "unsupported_file_type"
     assert code_of(send(keyless, headers={"unstructured-api-key": "lm-wrong"}), 401) == "unauthenticated"
     assert keyless.get("/general/docs").status_code == 200
 

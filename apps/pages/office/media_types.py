@@ -1,0 +1,31 @@
+"""Find the type of a document that is neither a PDF nor an image, by its content."""
+
+from __future__ import annotations
+
+from apps.pages.model.errors import UnsupportedDocument
+from apps.pages.model.office_options import OfficeOptions
+from apps.pages.office.plain import decoding
+
+_ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_PLAIN = {
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".tab": "text/tab-separated-values",
+}
+
+
+def may_be_structured(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes may be of a type that ``media_type_of`` knows."""
+    return head.startswith((_ZIP, _COMPOUND)) or decoding.is_text(head)
+
+
+def media_type_of(path: str, head: bytes, options: OfficeOptions) -> str:
+    """Return the type by the file's content; the name's suffix decides only between kinds of plain text.
+
+    ``head``: its first bytes. Raise UnsupportedDocument.
+    """
+    if head.startswith((_ZIP, _COMPOUND)):
+        raise UnsupportedDocument
+    if not decoding.is_text(head):
+        raise UnsupportedDocument
+    return _PLAIN.get(options.suffix.lower(), "text/plain")
