@@ -7,20 +7,18 @@ limited, because branches that refer to each other can multiply without end.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from typing import Any
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, ValidationError, best_match
-from jsonschema.validators import extend
-from referencing import Registry
-from referencing.exceptions import NoSuchResource, Unresolvable
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from apps.pages.model.errors import ParseError
 from apps.parsing.routing.patterns import UnusablePattern, compile_pattern
 
+if TYPE_CHECKING:
+    from jsonschema.exceptions import SchemaError
+
 MAX_SCHEMA_BYTES = 64 * 1024
+MAX_DEPTH = 50
+"""How deeply objects and arrays may be nested in a schema: about 25 objects in each other."""
 MAX_PROBLEMS = 10
 MAX_MESSAGE_CHARS = 300
 _MAX_KEYWORDS, _MAX_KEYWORDS_OF_NOTHING = 200_000, 5_000
@@ -31,7 +29,6 @@ _BY_NAME = ("properties", "$defs", "definitions", "dependentSchemas")
 _VALUES = ("const", "enum", "default", "examples", "example")
 
 Schema = dict[str, Any]
-_keywords_left: ContextVar[list[int]] = ContextVar("keywords_left")
 
 
 class InvalidSchema(ParseError):
@@ -48,14 +45,19 @@ class SchemaTooLarge(ParseError):
 
 def check_schema(schema: Schema) -> None:
     """Raise InvalidSchema or SchemaTooLarge unless answers can be validated against the schema."""
+    from jsonschema import Draft202012Validator  # imported here: it takes long
+    from jsonschema.exceptions import SchemaError
+
     if len(json.dumps(schema, ensure_ascii=False).encode("utf-8", "replace")) > MAX_SCHEMA_BYTES:
         raise SchemaTooLarge
+    if _depth_of(schema) > MAX_DEPTH:
+        raise SchemaTooLarge("The JSON schema is nested too deeply. Send a flatter one.")
     if schema.get("type") != "object":
         raise InvalidSchema('The JSON schema describes no object. Its outermost "type" must be "object".')
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        raise InvalidSchema(f"The JSON schema is not valid{_place(error)}: {_short(error.message)}.") from None
+        raise InvalidSchema(f"The JSON schema is not valid{_place(error)}: {shortened(error.message)}.") from None
     except RecursionError:
         raise SchemaTooLarge("The JSON schema is nested too deeply. Send a flatter one.") from None
     for path, part in _parts(schema, "#"):
@@ -63,26 +65,33 @@ def check_schema(schema: Schema) -> None:
     # References that lead nowhere are found when they are followed.
     for path, part in _parts(schema, "#"):
         if "$ref" in part and not _leads_somewhere(schema, part["$ref"]):
-            raise InvalidSchema(f"The $ref at {path} leads nowhere: {_short(part['$ref'])}. Define it under $defs.")
+            raise InvalidSchema(f"The $ref at {path} leads nowhere: {shortened(part['$ref'])}. Define it under $defs.")
     problems_of(schema, {}, max_keywords=_MAX_KEYWORDS_OF_NOTHING)
 
 
 def problems_of(schema: Schema, answer: object, *, max_keywords: int = _MAX_KEYWORDS) -> list[str]:
     """Return what is wrong with an answer, a sentence each; an empty list if it fits the schema."""
-    token = _keywords_left.set([max_keywords])
+    from referencing.exceptions import Unresolvable
+
+    from apps.parsing.annotations.schema_validator import errors_of  # imported here: it takes long
+
     try:
-        errors = []
-        for error in _Validator(schema, registry=_LOCAL).iter_errors(answer):
-            errors.append(best_match([error]) or error)
-            if len(errors) == MAX_PROBLEMS:
-                break
+        errors = errors_of(schema, answer, max_keywords=max_keywords, max_errors=MAX_PROBLEMS)
     except RecursionError:
         raise InvalidSchema("The JSON schema refers to itself without end. Change the reference.") from None
     except Unresolvable:
         raise InvalidSchema("A $ref of the JSON schema leads nowhere. Define it under $defs.") from None
-    finally:
-        _keywords_left.reset(token)
-    return [f"{error.json_path}: {_short(error.message)}" for error in errors]
+    return [f"{error.json_path}: {shortened(error.message)}" for error in errors]
+
+
+def _depth_of(schema: Schema) -> int:
+    depth = 0
+    level: list[Any] = [schema]
+    while level:
+        depth += 1
+        children = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
+        level = [child for child in children if isinstance(child, dict | list)]
+    return depth
 
 
 def _check_part(path: str, part: Schema) -> None:
@@ -131,37 +140,10 @@ def _leads_somewhere(schema: Schema, reference: str) -> bool:
     return isinstance(value, dict | bool) and (reference == "#" or reference.startswith("#/"))
 
 
-def _refuse(uri: str) -> Any:
-    raise NoSuchResource(ref=uri)  # type: ignore[call-arg]  # attrs of an untyped base
-
-
-_LOCAL: Registry[Any] = Registry(retrieve=_refuse)  # type: ignore[call-arg]
-
-
-def _counted(check: Callable[..., Any]) -> Callable[..., Iterator[ValidationError]]:
-    def counted(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        left = _keywords_left.get()
-        left[0] -= 1
-        if left[0] < 0:
-            raise SchemaTooLarge("The JSON schema has too many branches to check an answer. Send a simpler one.")
-        yield from check(validator, value, instance, schema) or ()
-
-    return counted
-
-
-def _pattern(validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    if isinstance(instance, str) and not compile_pattern(pattern).occurs_in(instance):
-        yield ValidationError(f"{_short(instance)} does not match the pattern {pattern}")
-
-
-_checks = {**Draft202012Validator.VALIDATORS, "pattern": _pattern}
-_Validator = extend(Draft202012Validator, {name: _counted(check) for name, check in _checks.items()})
-
-
 def _place(error: SchemaError) -> str:
     return f" at {error.json_path}" if error.absolute_path else ""
 
 
-def _short(text: object) -> str:
+def shortened(text: object) -> str:
     words = " ".join(str(text).split())
     return words if len(words) <= MAX_MESSAGE_CHARS else f"{words[:MAX_MESSAGE_CHARS]}…"
