@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import SchemaError
 
 MAX_SCHEMA_BYTES = 64 * 1024
-MAX_DEPTH = 50
-"""How deeply objects and arrays may be nested in a schema: about 25 objects in each other."""
 MAX_PROBLEMS = 10
 MAX_MESSAGE_CHARS = 300
 _MAX_KEYWORDS, _MAX_KEYWORDS_OF_NOTHING = 200_000, 5_000
@@ -50,8 +48,6 @@ def check_schema(schema: Schema) -> None:
 
     if len(json.dumps(schema, ensure_ascii=False).encode("utf-8", "replace")) > MAX_SCHEMA_BYTES:
         raise SchemaTooLarge
-    if _depth_of(schema) > MAX_DEPTH:
-        raise SchemaTooLarge("The JSON schema is nested too deeply. Send a flatter one.")
     if schema.get("type") != "object":
         raise InvalidSchema('The JSON schema describes no object. Its outermost "type" must be "object".')
     try:
@@ -82,16 +78,6 @@ def problems_of(schema: Schema, answer: object, *, max_keywords: int = _MAX_KEYW
     except Unresolvable:
         raise InvalidSchema("A $ref of the JSON schema leads nowhere. Define it under $defs.") from None
     return [f"{error.json_path}: {shortened(error.message)}" for error in errors]
-
-
-def _depth_of(schema: Schema) -> int:
-    depth = 0
-    level: list[Any] = [schema]
-    while level:
-        depth += 1
-        children = [child for each in level for child in (each.values() if isinstance(each, dict) else each)]
-        level = [child for child in children if isinstance(child, dict | list)]
-    return depth
 
 
 def _check_part(path: str, part: Schema) -> None:

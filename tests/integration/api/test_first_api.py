@@ -326,7 +326,9 @@ def test_options_of_an_upload_are_those_of_the_second_api(api: Api) -> None:
 def test_text_that_no_database_stores_is_refused(api: Api) -> None:
     assert code_of(upload(api, page_prefix="a\x00b"), 400) == "invalid_request"
     rules = '[{"parsing_conf": {"custom_prompt": "\\u0000"}}]'
-    assert code_of(upload(api, auto_mode="true", auto_mode_configuration_json=rules), 400) == "invalid_json"
+    response = upload(api, auto_mode="true", auto_mode_configuration_json=rules)
+    assert code_of(response, 422) == "invalid_option"
+    assert response.json()["errors"][0]["field"] == "auto_mode_configuration_json"
 
 
 def test_an_urlencoded_form_needs_an_address(api: Api) -> None:
