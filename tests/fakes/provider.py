@@ -26,10 +26,14 @@ ARRIVAL_SECONDS = 240.0
 
 
 class FakeProvider:
-    """A running server, ended with the ``with`` block. ``stop`` and ``start`` simulate an outage on the same port."""
+    """A running server, ended with the ``with`` block. ``stop`` and ``start`` simulate an outage on the same port.
 
-    def __init__(self, *, see: bool = False, port: int = 0) -> None:
+    ``runs_first``: it does not wait for the processes under test, as a provider elsewhere would not.
+    """
+
+    def __init__(self, *, see: bool = False, port: int = 0, runs_first: bool = False) -> None:
         self._see = see
+        self._runs_first = runs_first
         self._port = port
         self._process: subprocess.Popen[str] | None = None
         self._control: httpx.Client | None = None
@@ -46,6 +50,7 @@ class FakeProvider:
     def __enter__(self) -> Self:
         command = [sys.executable, "-m", "tests.fakes.providers", "--port", str(self._port)]
         command += ["--parent-pid", str(os.getpid()), *(["--see"] if self._see else [])]
+        command += ["--first"] if self._runs_first else []
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

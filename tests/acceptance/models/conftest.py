@@ -17,7 +17,7 @@ Document = Callable[..., Path]
 
 @pytest.fixture(scope="package")
 def running_provider() -> Iterator[FakeProvider]:
-    with FakeProvider() as server:
+    with FakeProvider(runs_first=True) as server:
         yield server
 
 

@@ -56,7 +56,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0: any free port")
     parser.add_argument("--see", action="store_true", help="read pictures with OCR, for demonstrations")
     parser.add_argument("--parent-pid", type=int, help="end when this process is gone")
+    parser.add_argument("--first", action="store_true", help="run before all other processes, if root allows it")
     arguments = parser.parse_args()
+    if arguments.first:
+        with suppress(PermissionError):
+            os.nice(-10)
     with suppress(KeyboardInterrupt):
         asyncio.run(serve(arguments))
 
