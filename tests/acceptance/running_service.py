@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ SHORT_TIMES = {
     "RESEND_SECONDS": "1.5",
     "PROVIDERS_REREAD_SECONDS": "1",
 }
+USUAL_LOOP_SECONDS = 0.03  # of a core, for a million rounds of nothing
 START_SECONDS = 90.0  # much less on a machine with nothing else to do
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
@@ -118,8 +120,9 @@ class RunningService:
         self.key = self.run_python(PREPARE).strip()
 
     def manage(self, *arguments: str) -> str:
+        limit = 60 * slowness()
         done = subprocess.run(
-            [*MANAGE, *arguments], env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=60
+            [*MANAGE, *arguments], env=self.environment, cwd=ROOT, capture_output=True, text=True, timeout=limit
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -293,7 +296,23 @@ def signal_if_there(pid: int, number: signal.Signals) -> None:
 
 
 def wait_for(condition: Callable[[], bool], what: str, *, seconds: float, pause: float = 0.02) -> None:
-    until = time.monotonic() + seconds
+    """Wait ``seconds``, or longer on a machine that is slow now: the limit is against what never happens."""
+    limit = seconds * slowness()
+    until = time.monotonic() + limit
     while not condition():
-        assert time.monotonic() < until, f"Waited {seconds} s in vain until {what}"
+        assert time.monotonic() < until, f"Waited {limit:.0f} s in vain until {what}"
         time.sleep(pause)
+
+
+def slowness() -> float:
+    """Return how many times longer than usual programs take on this machine now, from 1 to 6."""
+    waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
+    return min(6.0, max(1.0, _slowness_of_a_core()) * max(1.0, waiting))
+
+
+@cache
+def _slowness_of_a_core() -> float:
+    begun = time.process_time()
+    for _ in range(1_000_000):
+        pass
+    return (time.process_time() - begun) / USUAL_LOOP_SECONDS

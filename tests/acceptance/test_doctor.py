@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from tests.acceptance.running_service import MANAGE, wait_for
+from tests.acceptance.running_service import MANAGE, slowness, wait_for
 from tests.acceptance.test_make_run import Start, folder, start
 
 __all__ = ["folder", "start"]
@@ -29,8 +29,9 @@ def doctor(folder: Path) -> dict[str, str]:
     """Return the failed checks and how to fix each."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     command = [*MANAGE, "doctor", "--json"]
+    limit = 60 * slowness()
     done = subprocess.run(
-        command, env=environment | {"LEAFMILL_DATA": str(folder)}, capture_output=True, text=True, timeout=60
+        command, env=environment | {"LEAFMILL_DATA": str(folder)}, capture_output=True, text=True, timeout=limit
     )
     report = json.loads(done.stdout)
     assert (done.returncode == 0) is report["ok"]
