@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView, Sp
 from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.annotations import classify, extract, split
 from apps.api.compatible import urls as compatible
+from apps.api.exports import downloads
 from apps.api.neighbours import api_keys, batches, directories, page_images, projects
 from apps.api.progress import events, page_details
 from apps.api.v1 import urls as first_api
@@ -67,6 +68,7 @@ urlpatterns = [
     path(f"{PARSE}/<str:job_id>/retry", parse.RetryParse.as_view()),
     path(f"{PARSE}/<str:job_id>/events", events.ParseEvents.as_view()),
     path(f"{PARSE}/<str:job_id>/images/<str:name>", images.JobImage.as_view()),
+    path(f"{PARSE}/<str:job_id>/result/<str:name>", downloads.ResultFile.as_view()),
     path(f"{PARSE}/<str:job_id>/pages", parse.ParsePages.as_view()),
     path(f"{PARSE}/<str:job_id>/pages/<str:page_number>", page_details.ParsePage.as_view()),
     path(DIRECTORIES, directories.Directories.as_view()),

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from apps.cli.documents import local_document
-from apps.cli.options import UsageError, add_arguments, check_options, read_password
+from apps.cli.options import UsageError, add_arguments, check_options, chunk_options, read_password
 from apps.cli.progress import Progress, attachments_line, write_line
 from apps.core.outbound.public_addresses import UrlNotAllowed
 from apps.pages.model.errors import DocumentError, ParseError
 from apps.pages.model.warnings import describe
+from apps.pages.output.exports.options import FILE_NAMES
 from parse_project import env
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 SECTIONS = ("text", "markdown", "items", "metadata")
-_FULL = {"markdown": "markdown.md", "text": "text.txt"}
+_FILES = {"markdown": "markdown.md", "text": "text.txt", **FILE_NAMES}
 _EXIT_CODES = """\
 exit codes:
   0    the whole document was parsed
@@ -147,6 +148,8 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
         limits=Limits(memory_bytes=env.reader_memory_mb() << 20, max_pages=env.max_pages_per_document()),
         progress=Progress(quiet=options.quiet),
         recognizer=recognizer,
+        export=options.format if options.format in FILE_NAMES else "",
+        chunks=chunk_options(options),
     )
     for failure in result.failures:
         write_line(f"page {failure.number}: {failure.code}: {failure.detail}")
@@ -159,12 +162,12 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
 
 
 def write_result(output_format: str, folder: Path, out: BinaryIO) -> None:
-    """Copy the outputs in ``folder`` as ``markdown``, ``text`` or ``json``: one object with all ``SECTIONS``.
+    """Copy the output of this format in ``folder``; for ``json`` one object with all ``SECTIONS``.
 
     Granular boxes, if there are any, are one more section.
     """
-    if output_format in _FULL:
-        _copy(folder / _FULL[output_format], out)
+    if output_format in _FILES:
+        _copy(folder / _FILES[output_format], out)
         return
     for index, section in enumerate(SECTIONS):
         out.write(b'%s"%s":' % (b"," if index else b"{", section.encode()))

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from apps.pages.model.errors import PageOutOfRange
 from apps.pages.model.geometry import Margins
 from apps.pages.model.page_ranges import check_page_ranges
+from apps.pages.output.exports.options import DEFAULT_TOKENS, FILE_NAMES, MAX_TOKENS, MIN_TOKENS, SPLITS, ChunkOptions
 from parse_project import env
 
+FORMATS = ("markdown", "text", "json")
 MODES = ("fast", "balanced", "multimodal", "agentic")
 # Options that need a service, with their defaults.
 _SERVICE_OPTIONS = {
@@ -40,9 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="margins that are not read, as shares of the page: 0.1,0,0.1,0 leaves out a tenth at its top and foot",
     )
     parser.add_argument("-o", "--output", metavar="PATH", help="write the result to this file instead of stdout")
-    parser.add_argument(
-        "--format", choices=("markdown", "text", "json"), default="markdown", help="(default: markdown)"
-    )
+    parser.add_argument("--format", choices=(*FORMATS, *FILE_NAMES), default="markdown", help="(default: markdown)")
     parser.add_argument(
         "--boxes",
         type=box_levels,
@@ -55,6 +55,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-ocr", action="store_true", help="use text layers only")
     parser.add_argument("--high-res-ocr", action="store_true", help="run OCR at a higher resolution; slower")
     parser.add_argument("--ignore-hidden-text", action="store_true", help="leave out text that people cannot see")
+    chunks = parser.add_argument_group("chunks, only with --format chunks")
+    chunks.add_argument(
+        "--max-tokens",
+        type=int,
+        default=DEFAULT_TOKENS,
+        metavar="N",
+        help=f"tokens of a chunk at most, {MIN_TOKENS} to {MAX_TOKENS} (default: {DEFAULT_TOKENS})",
+    )
+    chunks.add_argument(
+        "--overlap-tokens", type=int, default=0, metavar="N", help="tokens of a full chunk that begin the next one"
+    )
+    chunks.add_argument(
+        "--split-by", choices=SPLITS, default=SPLITS[0], help="a chunk for each heading, or as full as may be"
+    )
+    chunks.add_argument("--within-pages", action="store_true", help="no chunk has text of two pages")
     parser.add_argument("--server", metavar="URL", help="parse the document with this running service")
     parser.add_argument("--api-key", metavar="KEY", help="API key of the service; better use LEAFMILL_API_KEY")
     models = parser.add_argument_group("models, only with --server")
@@ -78,6 +93,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     models.add_argument("--no-cache", action="store_true", help="neither use nor store cached responses")
     models.add_argument("--estimate", action="store_true", help="print what each mode would need, and parse nothing")
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress on stderr")
+
+
+def chunk_options(options: argparse.Namespace) -> ChunkOptions:
+    """Return the options of chunks. Raise UsageError for options that no chunks can have."""
+    chunks = ChunkOptions(options.max_tokens, options.overlap_tokens, options.split_by, options.within_pages)
+    if chunks != ChunkOptions() and options.format != "chunks":
+        raise UsageError("invalid_option", "The options of chunks need --format chunks.")
+    if not MIN_TOKENS <= chunks.max_tokens <= MAX_TOKENS:
+        raise UsageError("invalid_option", f"--max-tokens must be a number from {MIN_TOKENS} to {MAX_TOKENS}.")
+    if not 0 <= chunks.overlap_tokens <= chunks.max_tokens // 2:
+        raise UsageError("invalid_option", "--overlap-tokens must be a number from 0 to half of --max-tokens.")
+    return chunks
 
 
 def dollars(text: str) -> float:
@@ -125,6 +152,7 @@ def check_options(options: argparse.Namespace) -> None:
 
     if options.boxes and options.format != "json":
         raise UsageError("invalid_option", "--boxes needs --format json: Markdown and text have no boxes.")
+    chunk_options(options)
     if options.server is not None:
         check_server(options)
     if options.server:

@@ -18,10 +18,12 @@ import httpx
 import msgspec
 
 from apps.cli.documents import is_url, local_document
+from apps.cli.options import chunk_options
 from apps.cli.progress import Progress, attachments_line, write_line
 from apps.cli.remote_reports import cache_line, estimate_table, fallback_lines, pages_line, usage_line
 from apps.cli.remote_request import configuration
 from apps.pages.model.errors import DocumentError, ParseError
+from apps.pages.output.exports.options import FILE_NAMES
 
 _EXPAND = {
     "markdown": ("markdown_full", "markdown"),
@@ -63,7 +65,7 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
     with service(options) as http:
         job = _submit(http, "/api/v2/parse", "/api/v2/parse/upload", options, password, folder)
         _wait_for_end(http, job["id"], progress)
-        expand = dict.fromkeys((*_EXPAND[options.format], "metadata", "job_metadata"))
+        expand = dict.fromkeys((*_EXPAND.get(options.format, ("markdown",)), "metadata", "job_metadata"))
         result = content(get(http, f"/api/v2/parse/{job['id']}", expand=list(expand)))
 
         job, pages = result["job"], (result.get("metadata") or {}).get("pages") or ()
@@ -78,20 +80,28 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
             if line:
                 write_line(line)
 
-        if options.format == "json":
-            for section in _EXPAND["json"]:
-                (folder / f"{section}.json").write_bytes(msgspec.json.encode(result[section]))
-            if options.boxes:
-                link = result["result_content_metadata"]["grounded_items"]["presigned_url"]
-                _download(http, link, folder / "grounded_items.jsonl")
-        else:
-            name = {"markdown": "markdown.md", "text": "text.txt"}[options.format]
-            (folder / name).write_bytes(str(result[f"{options.format}_full"]).encode())
-
+        _write_outputs(http, options, result, folder)
         failed = [page for page in result["markdown"]["pages"] if page.get("success") is False]
         for page in failed:
             write_line(f"page {page['page_number']}: {page.get('error', 'failed')}")
         return bool(failed)
+
+
+def _write_outputs(http: httpx.Client, options: argparse.Namespace, result: dict[str, Any], folder: Path) -> None:
+    if options.format == "json":
+        for section in _EXPAND["json"]:
+            (folder / f"{section}.json").write_bytes(msgspec.json.encode(result[section]))
+        if options.boxes:
+            link = result["result_content_metadata"]["grounded_items"]["presigned_url"]
+            _download(http, link, folder / "grounded_items.jsonl")
+    elif options.format in FILE_NAMES:
+        name, query = FILE_NAMES[options.format], {}
+        if options.format == "chunks":
+            query = msgspec.to_builtins(chunk_options(options))
+        _download(http, f"/api/v2/parse/{result['job']['id']}/result/{name}", folder / name, **query)
+    else:
+        name = {"markdown": "markdown.md", "text": "text.txt"}[options.format]
+        (folder / name).write_bytes(str(result[f"{options.format}_full"]).encode())
 
 
 def estimate_on_server(options: argparse.Namespace, password: str | None, folder: Path) -> str:
@@ -185,11 +195,14 @@ def get(http: httpx.Client, path: str, **query: Any) -> httpx.Response:
     raise AssertionError("unreachable")
 
 
-def _download(http: httpx.Client, link: str, path: Path) -> None:
-    """Fetch a file of the result. Its link may begin with another address of the service than the one given here."""
-    response = get(http, "/api/" + link.partition("/api/")[2])
+def _download(http: httpx.Client, link: str, path: Path, **query: Any) -> None:
+    """Fetch a file of the result. Its link may begin with another address of the service than the one given here.
+
+    Raise as ``content``.
+    """
+    response = get(http, "/api/" + link.partition("/api/")[2], **query)
     if not response.is_success:
-        raise ServerProblem(f"The boxes cannot be fetched: the server responded with status {response.status_code}.")
+        content(response)
     path.write_bytes(response.content)
 
 

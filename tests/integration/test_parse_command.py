@@ -70,6 +70,15 @@ def test_hidden_text_can_be_left_out(tmp_path: Path) -> None:
     assert parse(path, "--ignore-hidden-text").stdout.decode() == f"{SHOWN}\n"
 
 
+def test_chunks_are_json_lines_with_their_pages(long: Path) -> None:
+    done = parse(long, "--format", "chunks", "--max-tokens", "32", "--within-pages", "-q")
+    assert [json.loads(line)["pages"] for line in done.stdout.splitlines()] == [[each] for each in range(1, 41)]
+    for wrong in (("--max-tokens", "9"), ("--overlap-tokens", "300")):
+        refused = parse(long, "--format", "chunks", *wrong)
+        assert (refused.returncode, refused.stderr.split(b":")[0]) == (2, b"invalid_option")
+    assert parse(long, "--within-pages").returncode == 2  # Markdown has no chunks
+
+
 def test_margins_can_be_left_out(tmp_path: Path) -> None:
     sheet = Sheet().text(72, 40, "Letterhead").text(72, 300, "The text of the letter").text(72, 760, "Page 1")
     path = write_pdf(tmp_path / "letter.pdf", sheet)

@@ -65,6 +65,9 @@ class Api(BaseHTTPRequestHandler):
         if self.path == "/api/v2/parse/signed/boxes":
             self.respond(200, {"page_number": 1})
             return
+        if self.path.startswith("/api/v2/parse/pjb-1/result/"):
+            self.respond(200, {"path": self.path})
+            return
         if self.path.startswith("/api/v2/parse/pjb-1/pages"):
             self.respond(200, {"counts": {"succeeded": 1, "running": 1, "waiting": 2}, "items": []})
             return
@@ -160,6 +163,15 @@ def test_boxes_are_fetched_from_the_server(server: str, small: Path, monkeypatch
 
     assert json.loads(done.stdout)["grounded_items"] == {"pages": [{"page_number": 1}]}
     assert b'"granular_bboxes": ["cell", "word"]' in Api.requests[0][2]
+
+
+def test_exports_are_fetched_from_the_server(server: str, small: Path) -> None:
+    options = ("--format", "chunks", "--max-tokens", "64", "--split-by", "tokens", "--within-pages")
+    done = parse(small, "--server", server, "--api-key", "right", *options)
+
+    address, _, query = json.loads(done.stdout)["path"].partition("?")
+    assert address == "/api/v2/parse/pjb-1/result/chunks.jsonl"
+    assert {"max_tokens=64", "split_by=tokens", "within_pages=true"} <= set(query.split("&"))
 
 
 def test_an_estimate_prints_a_table_and_parses_nothing(server: str, small: Path, tmp_path: Path) -> None:

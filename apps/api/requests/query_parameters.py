@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ MAX_PAGE_SIZE = 1000
 MAX_VALUES = 1000
 MAX_VALUE_CHARS = 1000
 Row = TypeVar("Row", bound=Model)
+Value = TypeVar("Value", bound=str)
 
 
 def text(request: Request, name: str) -> str | None:
@@ -44,6 +46,15 @@ def integer(request: Request, name: str, default: int, *, minimum: int, maximum:
     if not (raw.isascii() and raw.isdigit() and len(raw) < 100) or int(raw) < minimum:
         raise _invalid(name, f"The value is not valid. Send a whole number from {minimum} to {maximum}.", raw)
     return min(int(raw), maximum)
+
+
+def choice(request: Request, name: str, values: Sequence[Value]) -> Value:
+    """Return one of the values, the first if the parameter is absent. Raise InvalidOption for any other text."""
+    raw = (request.GET.get(name) or values[0]).lower()
+    for value in values:
+        if value == raw:
+            return value
+    raise _invalid(name, f"The value is not valid. Send one of: {', '.join(values)}.", raw[:MAX_VALUE_CHARS])
 
 
 def page_size(request: Request, default: int = DEFAULT_PAGE_SIZE) -> int:

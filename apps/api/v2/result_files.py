@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.conf import settings
 from django.http.response import HttpResponseBase
@@ -18,12 +18,18 @@ from apps.api.v2 import images
 from apps.api.v2.representations import ResultContentMetadata
 from apps.api.v2.results import JOINED, SECTIONS
 from apps.jobs import queries
+from apps.jobs.errors import JobNotFinished
 from apps.jobs.models import ParseJob
+from apps.jobs.stages.exports import USUAL_CHUNKS, open_export
+from apps.pages.model.media_types import PDF
 from apps.pages.output.assembly import GROUNDED_ITEMS, SPREADSHEET
-from apps.pages.reading.inspection import PDF
+from apps.pages.output.exports.options import ChunkOptions
+from apps.pages.output.exports.registry import BY_FILE_NAME, EXPORTS
 
 _GROUNDED = "grounded_items"
 _FILES = {**SECTIONS, **JOINED, _GROUNDED: GROUNDED_ITEMS, "xlsx": SPREADSHEET}
+FILE_NAMES = (*_FILES.values(), *BY_FILE_NAME)
+"""The names of all files that a result may have."""
 _PDF = "output_pdf"
 _SUFFIX = "_content_metadata"
 _IMAGES = "images_content_metadata"
@@ -44,10 +50,15 @@ EXPANDS = {
     "type": "array",
     "items": {
         "type": "string",
-        "enum": [*_INLINE, *(f"{name}{_SUFFIX}" for name in (*_FILES, *_NOT_WRITTEN)), _IMAGES],
+        "enum": [*_INLINE, *(f"{name}{_SUFFIX}" for name in (*_FILES, *EXPORTS, *_NOT_WRITTEN)), _IMAGES],
     },
 }
 """The values of ``expand``. Others are ignored."""
+
+
+def media_type_of(name: str) -> str:
+    """Return the media type of a file of a result."""
+    return BY_FILE_NAME[name].media_type if name in BY_FILE_NAME else _TYPES[name.rpartition(".")[2]]
 
 
 def links_of_result(request: Request, job: ParseJob, expand: Sequence[str]) -> dict[str, Any]:
@@ -70,18 +81,41 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
         names.append(_GROUNDED)
     found = {}
     for name in dict.fromkeys(names):
-        size = queries.result_size(job, _FILES[name]) if name in _FILES else None
+        file_name = EXPORTS[name].file_name if name in EXPORTS else _FILES.get(name, "")
+        size = _size(job, file_name) if file_name else None
         if size is not None:
-            path = links.signed_result_path(job.pk, _FILES[name], seconds=settings.SIGNED_URL_SECONDS)
+            path = links.signed_result_path(job.pk, file_name, seconds=settings.SIGNED_URL_SECONDS)
             found[name] = ResultContentMetadata(size_bytes=size, presigned_url=links.origin(request) + path)
         elif name == _PDF and job.document and job.parsed_options.saves_pdf and job.media_type == PDF:
             path, _expires_at = links.signed_path(job.document.pk, seconds=settings.SIGNED_URL_SECONDS)
             found[name] = ResultContentMetadata(
                 size_bytes=job.document.size_bytes, presigned_url=links.origin(request) + path
             )
-        elif name in _FILES or name in (_PDF, *_NOT_WRITTEN):
+        elif name in _FILES or name in EXPORTS or name in (_PDF, *_NOT_WRITTEN):
             found[name] = ResultContentMetadata(size_bytes=0, exists=False)
     return found
+
+
+def open_file(job: ParseJob, name: str, chunks: ChunkOptions = USUAL_CHUNKS) -> tuple[int, BinaryIO] | None:
+    """Return size and bytes of a file of the result; None if there is none. Raise as ``open_export``."""
+    if name in BY_FILE_NAME:
+        return open_export(job, BY_FILE_NAME[name], chunks)
+    size, kept = queries.result_size(job, name), queries.open_result(job, name)
+    return (size, kept) if size is not None and kept is not None else None
+
+
+def _size(job: ParseJob, file_name: str) -> int | None:
+    """Return the size of a file of the result; None if there is none. An export is made now, to know its size."""
+    if file_name not in BY_FILE_NAME:
+        return queries.result_size(job, file_name)
+    try:
+        made = open_export(job, BY_FILE_NAME[file_name])
+    except JobNotFinished:  # pages of the result are parsed again
+        return None
+    if made is None:
+        return None
+    made[1].close()
+    return made[0]
 
 
 class SignedResult(PublicView):
@@ -94,16 +128,12 @@ class SignedResult(PublicView):
             raise _gone()
         if named[1].startswith(images.IMAGES):
             return images.image_response(request, job, named[1].removeprefix(images.IMAGES))
-        size, content = queries.result_size(job, named[1]), queries.open_result(job, named[1])
-        if size is None or content is None:
+        found = open_file(job, named[1])
+        if found is None:
             raise _gone()
+        tag = delivery.entity_tag(job.pk, job.result_folder, named[1])
         return delivery.file_response(
-            request,
-            content,
-            size=size,
-            name=named[1],
-            media_type=_TYPES[named[1].rpartition(".")[2]],
-            tag=delivery.entity_tag(job.pk, job.result_folder, named[1]),
+            request, found[1], size=found[0], name=named[1], media_type=media_type_of(named[1]), tag=tag
         )
 
 

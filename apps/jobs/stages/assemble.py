@@ -53,8 +53,8 @@ def assemble_document(*, step_id: int, fence: int) -> None:
                 return
             with record_errors(claim):
                 if not _extract_lost_content(claim):
-                    pages = list(_stored_pages(job)) if (job.page_count or 0) <= MAX_PAGES_IN_MEMORY else None
-                    write_result(claim, lambda: _stored_pages(job) if pages is None else pages)
+                    pages = list(accepted_pages(job)) if (job.page_count or 0) <= MAX_PAGES_IN_MEMORY else None
+                    write_result(claim, lambda: accepted_pages(job) if pages is None else pages)
     dispatch_due_if_any()
 
 
@@ -143,7 +143,7 @@ def _render_options(job: ParseJob) -> RenderOptions:
     )
 
 
-def _stored_pages(job: ParseJob) -> Iterator[Page | PageFailure]:
+def accepted_pages(job: ParseJob) -> Iterator[Page | PageFailure]:
     """Yield the job's pages in order, as they were accepted. The file of a range is read once for all its pages."""
     for row, page in rows_with_pages(job.pk):
         if page is None:

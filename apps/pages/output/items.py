@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -43,6 +43,31 @@ def items_of(blocks: Sequence[Block], options: RenderOptions, levels: frozenset[
         else:
             items += [_item(block, options, levels) for block in group]
     return items
+
+
+def pointers(blocks: Sequence[Block]) -> Iterator[str]:
+    """Yield for each block where ``items_of`` puts it, as a JSON pointer into the page: ``/items/4/items/0``."""
+    at = 0
+    for is_list, group in groupby(blocks, key=lambda block: block.type is BlockType.LIST_ITEM):
+        if is_list:
+            yield from _pointers_of_list(list(group), f"/items/{at}")
+            at += 1
+            continue
+        for _block in group:
+            yield f"/items/{at}"
+            at += 1
+
+
+def _pointers_of_list(blocks: Sequence[Block], base: str, depth: int = 1) -> Iterator[str]:
+    at = 0
+    for is_deeper, group in groupby(blocks, key=lambda block: block.level > depth):
+        if is_deeper:
+            yield from _pointers_of_list(list(group), f"{base}/items/{at}", depth + 1)
+            at += 1
+            continue
+        for _block in group:
+            yield f"{base}/items/{at}"
+            at += 1
 
 
 def _item(block: Block, options: RenderOptions, levels: frozenset[str]) -> Item:

@@ -57,7 +57,8 @@ def routes() -> list[Route]:
 
 
 def filled(address: str, ids: Ids) -> str:
-    path = address.replace("<str:name>", "text.json" if "/read/" in address else "page_1.jpg")
+    is_file = "/read/" in address or address.endswith("/result/<str:name>")
+    path = address.replace("<str:name>", "text.json" if is_file else "page_1.jpg")
     kind = next((kind for kind in ("extract", "classify", "split") if f"/{kind}" in address), "parse")
     for name, value in {**INSIDE, **ids, "job_id": ids[kind], "task_id": ids["parse"]}.items():
         for converter in ("str", "int"):
