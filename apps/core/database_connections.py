@@ -19,6 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, transaction
+from django.db import Error as DatabaseFailure
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # Check a connection before its next use if it was idle for this long: the server may have been restarted.
@@ -50,13 +51,18 @@ def close_idle_connections() -> None:
 def borrowed_connection() -> Iterator[None]:
     """Borrow a connection from the pool for the block; wait until one is free. Blocks may be nested.
 
-    Without a pool this does nothing: the thread uses its own connection.
+    Without a pool the thread uses its own connection. If that broke in the block, it is closed, so that the next block
+    opens a new one: Django itself looks at it only before and after requests and tasks.
     """
     depth = getattr(_thread, "depth", 0)
     with _pool.borrow() if _pool is not None and not depth else nullcontext():
         _thread.depth = depth + 1
         try:
             yield
+        except DatabaseFailure:
+            if _pool is None and not depth:
+                connection.close_if_unusable_or_obsolete()
+            raise
         finally:
             _thread.depth = depth
 

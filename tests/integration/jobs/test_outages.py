@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from apps.documents import storage
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
+from apps.jobs.scheduling.claims import claim_step
+from apps.jobs.stages.step_work import record_errors
 from apps.jobs.states import JobState, Stage
 from apps.pages.sandbox import client
 from apps.pages.sandbox.client import Reader
@@ -83,6 +86,23 @@ def test_a_storage_that_is_away_delays_a_job(submit: Submit, disk: SmallDisk) ->
     deliver(open_steps(job)[0])
     away.rename(folder)
 
+    assert_unharmed(job)
+
+
+def test_a_step_whose_connection_broke_is_snoozed_on_a_new_one(submit: Submit) -> None:
+    """Django replaces a broken connection only between tasks. A step that waited for that held its lease for ever."""
+    job = run_to(submit(pages=2), Stage.SPLIT)
+    step = open_steps(job)[0]
+
+    with claim_step(step_id=step.pk, fence=step.fence) as claim:
+        assert claim is not None
+        with record_errors(claim):
+            if connection.vendor == "postgresql":
+                connection.connection.close()
+            JobPage.objects.count()
+            raise OperationalError("disk I/O error")  # SQLite has no connection that breaks
+
+    assert seconds_until_due(step) > 0
     assert_unharmed(job)
 
 
