@@ -93,7 +93,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]
 def test_the_examples_run(example: Example, root_copy: Path, service: dict[str, str]) -> None:
     code = example.code.replace("127.0.0.1:8000", f"127.0.0.1:{service['PORT']}")
     command = ["bash", "-euo", "pipefail", "-c"] if example.language == "sh" else [sys.executable, "-c"]
-    done = subprocess.run([*command, code], cwd=root_copy, env=service, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*command, code], cwd=root_copy, env=service, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     if example.prints is not None:
         assert done.stdout.strip() == example.prints.strip()

@@ -17,7 +17,7 @@ import pikepdf
 import pytest
 
 from tests.acceptance.backends import embedded_backends
-from tests.acceptance.running_service import ROOT, RunningService
+from tests.acceptance.running_service import ROOT, RunningService, slowness
 from tests.documents.long import long_document
 from tests.documents.picture import document_with_a_picture
 from tests.test_documentation import FENCED
@@ -96,7 +96,7 @@ def test_every_call_of_the_client_works(client: str, service: RunningService, do
         env=environment_of(service),
         capture_output=True,
         text=True,
-        timeout=MAX_SECONDS,
+        timeout=MAX_SECONDS * slowness(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     outcomes: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
@@ -121,7 +121,7 @@ def test_the_examples_of_the_documentation_run(client: str, service: RunningServ
         env=environment_of(service),
         capture_output=True,
         text=True,
-        timeout=MAX_SECONDS,
+        timeout=MAX_SECONDS * slowness(),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(programs) >= 2
