@@ -86,7 +86,6 @@ CODES: dict[str, ErrorKind] = {
     "too_many_pages": ErrorKind(422, "The document has too many pages"),
     "image_too_large": ErrorKind(422, "The image is too large"),
     "document_too_long": ErrorKind(422, "The text is too long for one request to a model"),
-    "unsupported_content": ErrorKind(422, "The document's content is not supported"),
     # A page
     "page_failed": ErrorKind(422, "The page could not be parsed"),
     "page_timeout": ErrorKind(422, "The page took too long"),
@@ -125,14 +124,12 @@ CODES: dict[str, ErrorKind] = {
     "budget_exceeded": ErrorKind(422, "The budget of the job is used up"),
     # The execution of a job
     "worker_lost": ErrorKind(503, "The worker process stopped", retryable=True),
-    "lease_expired": ErrorKind(503, "The worker stopped responding", retryable=True),
     "job_deadline_exceeded": ErrorKind(422, "The job exceeded its time limit"),
     "cancelled": ErrorKind(400, "The job was cancelled"),
 }
 
 _LLAMAPARSE = {
     "unsupported_file_type": "UNSUPPORTED_FILE_TYPE",
-    "unsupported_content": "UNSUPPORTED_FILE_TYPE",
     "document_encrypted": "PDF_IS_PROTECTED",
     "wrong_password": "PDF_IS_PROTECTED",
     "encryption_unsupported": "PDF_IS_PROTECTED",

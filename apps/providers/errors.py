@@ -95,7 +95,7 @@ class ProvidersUnavailable(ProviderError):
 
 
 class AllProvidersFailed(ProviderError):
-    """Every deployment failed on this page or refused it."""
+    """Every deployment failed on this page or refused it. Retry the page later, or add another provider."""
 
     code = "all_providers_failed"
 
@@ -111,7 +111,7 @@ class BudgetExceeded(ProviderError):
 
 
 class ProviderNotAllowed(ProviderError):
-    """A rule excludes every provider of this mode."""
+    """A rule excludes every provider of this mode. Change the rule, or choose another mode."""
 
     code = "provider_not_allowed"
 

@@ -89,6 +89,36 @@ def test_every_code_of_our_errors_is_in_the_table() -> None:
     assert codes <= set(CODES)
 
 
+def test_every_code_of_the_table_is_raised_somewhere() -> None:
+    """A code that no program ever meets is a promise that nobody keeps."""
+    files = [path for part in ("apps", "ocr_worker") for path in (ROOT / part).rglob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in files if path.name != "error_codes.py"]
+
+    assert len(texts) > 300
+    assert [code for code in CODES if not any(f'"{code}"' in text for text in texts)] == []
+
+
+def test_the_message_of_an_error_says_what_to_do_next() -> None:
+    """In the second sentence of its class, unless there is nothing to do."""
+    from apps.pages.model.errors import ParseError
+
+    def family(parent: type[ParseError]) -> set[type[ParseError]]:
+        children = {child for child in parent.__subclasses__() if child.__module__.startswith("apps.")}
+        return {parent}.union(*(family(child) for child in children))
+
+    exempt = {
+        # Only their subclasses are raised.
+        *("DocumentError", "JobError", "ProviderError", "IdempotencyKeyError"),
+        # There is nothing to do, or the message lists the fields.
+        *("Stopped", "NotCancellable", "QuotaExhausted", "AnswersLater", "BudgetReserved", "ProvidersUnavailable"),
+        *("GarbledPage", "InvalidRules"),
+    }
+    silent = [
+        error.__name__ for error in family(ParseError) if len(re.findall(r"[.?](?:\s|$)", error.__doc__ or "")) < 2
+    ]
+    assert sorted(set(silent) - exempt) == []
+
+
 def test_the_documentation_of_errors_has_the_same_table() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "errors.md").read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines()]
