@@ -10,7 +10,8 @@ round=1
 while [ "$round" -le "${TIMES:-10}" ]; do
     echo "--- round $round of ${TIMES:-10}"
     HYPOTHESIS_PROFILE=new .venv/bin/python -m pytest -m "long or not long" tests/unit
-    HYPOTHESIS_PROFILE=new .venv/bin/python -m pytest --database=sqlite -m long tests/integration/jobs tests/integration/test_hostile.py
+    HYPOTHESIS_PROFILE=new .venv/bin/python -m pytest --database=sqlite -m long tests/integration/jobs tests/integration/test_hostile.py \
+        tests/integration/api/test_webhook_faults.py
     .venv/bin/python -m pytest -m "chaos or long" tests/acceptance tests/chaos
     round=$((round + 1))
 done
