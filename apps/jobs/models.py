@@ -327,7 +327,9 @@ class Worker(models.Model):
     """A worker process. It reports every few seconds that it is alive, and once that it stops.
 
     ``queues``: the queues it consumes, with the messages of each it processes at once; ``width``: its processes or
-    threads. A worker not seen for ``queries.WORKER_TIMEOUT`` is considered gone, although it has no ``stopped_at``.
+    threads. ``reader_escapes``: what a document that takes over its reader could still do there (docs/isolation.md);
+    None until a reader has started. A worker not seen for ``queries.WORKER_TIMEOUT`` is considered gone, although it
+    has no ``stopped_at``.
     """
 
     id = models.CharField(primary_key=True, max_length=32)
@@ -337,6 +339,7 @@ class Worker(models.Model):
     queues = models.JSONField(default=dict)
     width = models.PositiveIntegerField()
     version = models.CharField(max_length=20)
+    reader_escapes = models.JSONField(null=True, default=None)
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     stopped_at = models.DateTimeField(null=True, blank=True)

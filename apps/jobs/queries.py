@@ -322,6 +322,12 @@ def live_workers() -> dict[str, WorkersOfQueue]:
     return found
 
 
+def workers_not_confined() -> int:
+    """Return the number of live workers whose readers a document could leave. See ``Worker.reader_escapes``."""
+    live: Any = Worker.objects.filter(stopped_at=None, seen_at__gte=Now() - WORKER_TIMEOUT)
+    return int(live.exclude(reader_escapes=None).exclude(reader_escapes=[]).count())
+
+
 def seconds_per_unit() -> dict[str, float]:
     """Return by queue the mean seconds per page, or per message of a whole job, of the newest attempts."""
     queue = Subquery(Step.objects.filter(pk=OuterRef("step_id")).values("queue"))

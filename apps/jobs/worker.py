@@ -63,6 +63,8 @@ _EVENT_BYTES = 64
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 # Set before the pool is forked, so that pool processes have it, too.
 _this_worker: workers.WorkerFacts | None = None
+# What a document that takes over a reader of this process could still do; None until the reader has measured it.
+_reader_escapes: tuple[str, ...] | None = None
 # With Python's default of 5 ms, hundreds of threads keep a core busy with requests for the interpreter lock.
 SWITCH_SECONDS = 0.05
 
@@ -72,6 +74,7 @@ def start_pool_process(**_: Any) -> None:
     """Start the threads of this pool process, and its reader, so that the first document need not wait for it."""
     _collect_rarely()
     client.shared_reader().start()
+    threading.Thread(target=_measure_confinement, name="confinement", daemon=True).start()
     tracing.start(_queues())
     _start_threads()
 
@@ -225,6 +228,14 @@ def _rescue_on_a_timer() -> None:
                 deliver_webhooks.request_delivery()
 
 
+def _measure_confinement() -> None:
+    global _reader_escapes
+    with log_failure("Starting a reader"):
+        _reader_escapes = client.shared_reader().escapes()
+        if not _reader_escapes:
+            logger.info("Readers of documents are confined: a document that takes one over reaches its result only")
+
+
 def _look_after_batches() -> None:
     while True:
         time.sleep(batches.INTERVAL_SECONDS * random.uniform(0.9, 1.1))
@@ -242,7 +253,7 @@ def _handle_events() -> None:
         with log_failure(f"Handling the event {event!r} of the main process"), borrowed_connection():
             match event, arguments:
                 case "here", [] if _this_worker is not None:
-                    workers.record_worker(_this_worker)
+                    workers.record_worker(_this_worker, _reader_escapes)
                 case "gone", [] if _this_worker is not None:
                     workers.record_worker_stopped(_this_worker.id)
                 case "lost", [step_id, fence]:

@@ -106,6 +106,11 @@ def queue_metrics() -> Iterator[Metric]:
     for name in pauses.pausable():
         family.add_metric([name], 1 if name in paused else 0)
     yield family
+    yield GaugeMetricFamily(
+        "leafmill_workers_not_confined",
+        "Live workers whose readers a document could leave",
+        value=queries.workers_not_confined(),
+    )
 
 
 def job_metrics(totals: Totals) -> Iterator[Metric]:

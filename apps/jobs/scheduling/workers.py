@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,9 +33,13 @@ class WorkerFacts:
     version: str
 
 
-def record_worker(worker: WorkerFacts) -> None:
-    """Record that a worker is alive: the first time by a new row, later by one UPDATE. Old rows are deleted."""
-    if Worker.objects.filter(pk=worker.id).update(seen_at=Now()):
+def record_worker(worker: WorkerFacts, reader_escapes: Sequence[str] | None = None) -> None:
+    """Record that a worker is alive: the first time by a new row, later by one UPDATE. Old rows are deleted.
+
+    ``reader_escapes``: None if this process has no reader yet.
+    """
+    known = {} if reader_escapes is None else {"reader_escapes": list(reader_escapes)}
+    if Worker.objects.filter(pk=worker.id).update(seen_at=Now(), **known):
         return
     Worker.objects.filter(seen_at__lt=Now() - MAX_ROW_AGE).delete()
     row = Worker(
@@ -48,6 +52,7 @@ def record_worker(worker: WorkerFacts) -> None:
         version=worker.version[:20],
         started_at=Now(),
         seen_at=Now(),
+        **known,
     )
     Worker.objects.bulk_create([row], ignore_conflicts=True)
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -102,6 +103,7 @@ class ReaderProcess:
         self._control, theirs = socket.socketpair()
         self._frames = FrameReader(self._control)
         self._ready: ReaderReady | None = None
+        self._start = threading.Lock()  # two threads may wait for the start
         self._closed = False
         self._is_idle = True
         self.peak_bytes = 0
@@ -125,20 +127,25 @@ class ReaderProcess:
 
     def escapes(self) -> tuple[str, ...]:
         """Wait until the reader is ready; return what its children could still do. Raise UnplannedError."""
-        if self._ready is None:
-            try:
-                kind, body = self._frames.read(max_bytes=_CONTROL_BYTES, until=time.monotonic() + _START_SECONDS)
-                if kind != Kind.READY:
-                    raise Garbage(f"the reader sent {kind.name} instead of READY")
-                self._ready = msgspec.json.decode(body, type=ReaderReady)
-            except (Hangup, Late, Garbage) as error:
-                self.close()
-                raise UnplannedError(
-                    "The process that reads documents could not be started; its log has the reason."
-                ) from error
-            if self._ready.escapes and not env.is_confinement_required():
-                logger.warning("%s", not_confined(self._ready.escapes))
+        with self._start:
+            if self._ready is None:
+                self._ready = self._wait_until_ready()
         return self._ready.escapes
+
+    def _wait_until_ready(self) -> ReaderReady:
+        try:
+            kind, body = self._frames.read(max_bytes=_CONTROL_BYTES, until=time.monotonic() + _START_SECONDS)
+            if kind != Kind.READY:
+                raise Garbage(f"the reader sent {kind.name} instead of READY")
+            ready: ReaderReady = msgspec.json.decode(body, type=ReaderReady)
+        except (Hangup, Late, Garbage) as error:
+            self.close()
+            raise UnplannedError(
+                "The process that reads documents could not be started; its log has the reason."
+            ) from error
+        if ready.escapes and not env.is_confinement_required():
+            logger.warning("%s", not_confined(ready.escapes))
+        return ready
 
     def fork(self, document: int, limits: Limits, *, pages: int) -> Child:
         """Return a fresh child that has the open file ``document``.

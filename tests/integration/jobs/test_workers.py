@@ -69,3 +69,13 @@ def test_a_new_worker_deletes_rows_of_workers_gone_for_a_day() -> None:
     new = register_worker("llm")
 
     assert set(Worker.objects.values_list("pk", flat=True)) == {recent, new}
+
+
+def test_workers_whose_readers_a_document_could_leave_are_counted() -> None:
+    for name, escapes in (("a", None), ("b", []), ("c", ["files", "signals"])):
+        facts = workers.WorkerFacts(name, name, "host", 1, {"parse_raw_file_job_pages": 2}, 2, "1.0")
+        workers.record_worker(facts)
+        workers.record_worker(facts, escapes)
+    workers.record_worker_stopped(register_worker("llm"))
+
+    assert queries.workers_not_confined() == 1
