@@ -85,6 +85,8 @@ CODES: dict[str, ErrorKind] = {
     "encryption_unsupported": ErrorKind(422, "The encryption of the document is not supported"),
     "too_many_pages": ErrorKind(422, "The document has too many pages"),
     "image_too_large": ErrorKind(422, "The image is too large"),
+    "archive_too_large": ErrorKind(422, "The file unpacks to too much"),
+    "too_many_elements": ErrorKind(422, "The document has too many elements"),
     "document_too_long": ErrorKind(422, "The text is too long for one request to a model"),
     # A page
     "page_failed": ErrorKind(422, "The page could not be parsed"),
@@ -139,6 +141,8 @@ _LLAMAPARSE = {
     "invalid_option": "NO_DATA_FOUND_IN_FILE",
     "file_too_large": "DOCUMENT_TOO_LARGE",
     "image_too_large": "DOCUMENT_TOO_LARGE",
+    "archive_too_large": "DOCUMENT_TOO_LARGE",
+    "too_many_elements": "DOCUMENT_TOO_LARGE",
     "too_many_pages": "TOO_MANY_PAGES",
     "page_timeout": "TIMEOUT",
     "job_deadline_exceeded": "TIMEOUT",

@@ -5,7 +5,7 @@ The docstring of a class is its default message: one sentence on the fault, one 
 ParseError
   DocumentError              the file; never tried again
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
-    EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge
+    EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge, ArchiveTooLarge, TooManyElements
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
     QuotaExceeded, SourceGone, NoText, DocumentMissing
     RefusedByServer
@@ -130,6 +130,18 @@ class ImageTooLarge(DocumentError):
     code = "image_too_large"
 
 
+class ArchiveTooLarge(DocumentError):
+    """The file unpacks to more than office documents do. Remove large parts, or save it again in its program."""
+
+    code = "archive_too_large"
+
+
+class TooManyElements(DocumentError):
+    """The document has more elements or cells than are read. Split it, or remove what is not needed."""
+
+    code = "too_many_elements"
+
+
 class PageError(ParseError):
     """This page could not be parsed. The other pages are not affected."""
 
@@ -211,6 +223,8 @@ _REPORTABLE: dict[str, type[ParseError]] = {
         TooManyPages,
         PageOutOfRange,
         ImageTooLarge,
+        ArchiveTooLarge,
+        TooManyElements,
         PageError,
         PageTooLarge,
         RegionOutsidePage,

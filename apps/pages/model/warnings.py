@@ -8,6 +8,20 @@ _SENTENCES = {
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Invalid characters were removed or replaced.",
     "encoding_guessed": "The encoding of the text is not stated and was guessed; check letters with accents.",
+    "pictures_not_read": "Pictures in the document are given as pictures; text in them was not read.",
+    "hidden_sheets_left_out": "Hidden sheets of the workbook were left out. Ask for them (include_hidden_sheets).",
+    "hidden_slides_left_out": "Hidden slides of the presentation were left out. Ask for them (include_hidden_slides).",
+    "formula_not_computed": (
+        "Formulas without a stored value are given as they are written. Open the file in a spreadsheet program, "
+        "save it and send the copy."
+    ),
+    "embedded_files_not_read": (
+        "Files inside the document, such as workbooks, PDFs or sounds, were not read. Send them as documents of "
+        "their own."
+    ),
+    "outside_content_left_out": (
+        "What is outside of the visible part of slides was left out. Ask for it (out_of_bounds_content)."
+    ),
     "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
     "parts_recognized": "Parts of a page have a text layer in wrong letters; their text is read by OCR.",
     "lost_characters": "Visible characters of a page are missing from its blocks; the metadata has their number.",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from apps.pages.model.errors import UnsupportedDocument
 from apps.pages.model.office_options import OfficeOptions
+from apps.pages.office import encryption, packages
 from apps.pages.office.plain import decoding
 
-_ZIP, _COMPOUND = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ZIP, _COMPOUND = b"PK\x03\x04", encryption.COMPOUND
 _PLAIN = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -19,13 +20,15 @@ def may_be_structured(head: bytes) -> bool:
     return head.startswith((_ZIP, _COMPOUND)) or decoding.is_text(head)
 
 
-def media_type_of(path: str, head: bytes, options: OfficeOptions) -> str:
+def media_type_of(path: str, head: bytes, options: OfficeOptions, password: str | None = None) -> str:
     """Return the type by the file's content; the name's suffix decides only between kinds of plain text.
 
-    ``head``: its first bytes. Raise UnsupportedDocument.
+    ``head``: its first bytes. Raise UnsupportedDocument, and as ``packages`` does for archives and compound files.
     """
-    if head.startswith((_ZIP, _COMPOUND)):
-        raise UnsupportedDocument
+    if head.startswith(_ZIP):
+        return packages.type_of_archive(path, password)
+    if head.startswith(_COMPOUND):
+        return packages.type_of_compound_file(path, password)
     if not decoding.is_text(head):
         raise UnsupportedDocument
     return _PLAIN.get(options.suffix.lower(), "text/plain")

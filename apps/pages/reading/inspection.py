@@ -61,7 +61,7 @@ def inspect_document(
         head = file.read(MAX_HEADER_OFFSET_BYTES + 4)
     if not head:
         raise EmptyFile
-    media_type = printed_type_of(head) or media_types.media_type_of(path, head, office)
+    media_type = printed_type_of(head) or media_types.media_type_of(path, head, office, password)
     if media_type == PDF:
         facts = inspect_pdf(path, password)
     elif is_structured(media_type):

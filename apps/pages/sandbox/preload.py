@@ -24,6 +24,7 @@ _IMPORTED_ON_DEMAND = (
     "encodings.utf_16",
     "encodings.utf_16_be",
     "encodings.utf_16_le",
+    "msoffcrypto.format.ooxml",
     "numpy.ma",  # by numpy's median and unique
     "apps.pages.pdf.text.second_reader",
     "PIL.BmpImagePlugin",

@@ -54,8 +54,7 @@ def image(kind: str, size: tuple[int, int] = (300, 150), **options: object) -> b
     ("content", "error"),
     [
         (b"", errors.EmptyFile),
-        (b"PK\x03\x04 an office file", errors.UnsupportedDocument),
-        (b"just words", errors.UnsupportedDocument),
+        (b"PK\x03\x04 an office file", errors.DamagedDocument),
         (b"%PDF-1.7\nnothing else", errors.DamagedDocument),
         (b"\x89PNG\r\n\x1a\n and no more", errors.DamagedDocument),
         (encrypted("secret"), errors.EncryptedDocument),

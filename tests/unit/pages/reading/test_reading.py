@@ -60,8 +60,8 @@ def test_a_page_tree_that_contains_itself_is_refused(tmp_path: Path) -> None:
     ("content", "error"),
     [
         (b"", errors.EmptyFile),
-        (b"MZ\x90 a program", errors.UnsupportedDocument),
-        (b"PK\x03\x04 an archive with a document\n%PDF-1.7\n", errors.UnsupportedDocument),
+        (b"MZ\x90\0 a program", errors.UnsupportedDocument),
+        (b"PK\x03\x04 an archive with a document\n%PDF-1.7\n", errors.DamagedDocument),
         (b"%PDF-1.7\nnothing else", errors.DamagedDocument),
         (b"\x89PNG\r\n\x1a\nnothing else", errors.DamagedDocument),
     ],

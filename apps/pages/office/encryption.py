@@ -1,0 +1,34 @@
+"""Decrypt office files that need a password: an encrypted Open XML file is a compound file with the ZIP file inside."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from typing import IO
+
+from apps.pages.model.errors import DamagedDocument, EncryptedDocument, UnsupportedEncryption, WrongPassword
+
+COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_FAULTS = (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, struct.error, zlib.error)
+
+
+def decrypted(source: IO[bytes], password: str | None) -> IO[bytes]:
+    """Return the decrypted file. Raise EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument."""
+    if password is None:
+        raise EncryptedDocument
+    import msoffcrypto
+    from msoffcrypto import exceptions
+
+    content = io.BytesIO()
+    try:
+        office_file = msoffcrypto.OfficeFile(source)
+        office_file.load_key(password=password, verify_password=True)
+        office_file.decrypt(content)
+    except exceptions.InvalidKeyError as error:
+        # Raised before decryption for a wrong password, and after it when the content is no ZIP file.
+        raise (DamagedDocument if content.tell() else WrongPassword) from error
+    except (exceptions.FileFormatError, exceptions.ParseError, exceptions.DecryptionError, *_FAULTS) as error:
+        raise UnsupportedEncryption from error
+    content.seek(0)
+    return content

@@ -1,0 +1,108 @@
+"""Find the type of an office file that is an archive: Open XML, OpenDocument, EPUB; or a compound file."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from apps.pages.model.errors import DamagedDocument, UnsupportedDocument
+from apps.pages.office.archive import Archive
+
+_OPEN_XML = "application/vnd.openxmlformats-officedocument."
+# The type of the main part, without its end -> the type of the file.
+_MAIN_PARTS = {
+    _OPEN_XML + "wordprocessingml.document": _OPEN_XML + "wordprocessingml.document",
+    _OPEN_XML + "wordprocessingml.template": _OPEN_XML + "wordprocessingml.template",
+    "application/vnd.ms-word.document.macroEnabled": "application/vnd.ms-word.document.macroEnabled.12",
+    "application/vnd.ms-word.template.macroEnabledTemplate": "application/vnd.ms-word.template.macroEnabled.12",
+    _OPEN_XML + "spreadsheetml.sheet": _OPEN_XML + "spreadsheetml.sheet",
+    _OPEN_XML + "spreadsheetml.template": _OPEN_XML + "spreadsheetml.template",
+    "application/vnd.ms-excel.sheet.macroEnabled": "application/vnd.ms-excel.sheet.macroEnabled.12",
+    "application/vnd.ms-excel.template.macroEnabled": "application/vnd.ms-excel.template.macroEnabled.12",
+    "application/vnd.ms-excel.addin.macroEnabled": "application/vnd.ms-excel.addin.macroEnabled.12",
+    "application/vnd.ms-excel.sheet.binary.macroEnabled": "application/vnd.ms-excel.sheet.binary.macroEnabled.12",
+    _OPEN_XML + "presentationml.presentation": _OPEN_XML + "presentationml.presentation",
+    _OPEN_XML + "presentationml.template": _OPEN_XML + "presentationml.template",
+    _OPEN_XML + "presentationml.slideshow": _OPEN_XML + "presentationml.slideshow",
+    "application/vnd.ms-powerpoint.presentation.macroEnabled": (
+        "application/vnd.ms-powerpoint.presentation.macroEnabled.12"
+    ),
+    "application/vnd.ms-powerpoint.template.macroEnabled": "application/vnd.ms-powerpoint.template.macroEnabled.12",
+    "application/vnd.ms-powerpoint.slideshow.macroEnabled": "application/vnd.ms-powerpoint.slideshow.macroEnabled.12",
+}
+OPEN_XML_WORKBOOKS = tuple(
+    media_type
+    for media_type in _MAIN_PARTS.values()
+    if ("excel" in media_type or "spreadsheetml" in media_type) and "binary" not in media_type
+)
+OPEN_XML_TEXTS = tuple(
+    media_type for media_type in _MAIN_PARTS.values() if "ms-word" in media_type or "wordprocessingml" in media_type
+)
+OPEN_XML_PRESENTATIONS = tuple(
+    media_type for media_type in _MAIN_PARTS.values() if "powerpoint" in media_type or "presentationml" in media_type
+)
+_CONTENT_TYPE = re.compile(r"[Cc]ontentType\s*=\s*[\"']([^\"']+?)\.main(?:\+xml)?[\"']")
+_STREAMS = {
+    "WordDocument": "application/msword",
+    "Workbook": "application/vnd.ms-excel",
+    "Book": "application/vnd.ms-excel",
+    "PowerPoint Document": "application/vnd.ms-powerpoint",
+    "__properties_version1.0": "application/vnd.ms-outlook",
+}
+MAX_DIRECTORY_SECTORS = 10_000
+
+
+def type_of_archive(path: str, password: str | None = None) -> str:
+    """Return the media type of a ZIP file. Raise UnsupportedDocument, and as ``Archive`` does."""
+    archive = Archive(path, password)
+    declared = archive.read("mimetype")[:200].decode("ascii", "replace").strip()
+    if declared:
+        return declared
+    types = archive.read("[Content_Types].xml")
+    text = types.decode("utf-16" if types[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8", "replace")
+    for found in _CONTENT_TYPE.findall(text):
+        if found in _MAIN_PARTS:
+            return _MAIN_PARTS[found]
+    raise UnsupportedDocument("This archive is no office document. Unpack it and send its documents in a batch.")
+
+
+def type_of_compound_file(path: str, password: str | None = None) -> str:
+    """Return the media type of a file of older office programs, or of an encrypted Open XML file.
+
+    Raise UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption.
+    """
+    names = stream_names(path)
+    if "EncryptedPackage" in names:
+        return type_of_archive(path, password)
+    for name, media_type in _STREAMS.items():
+        if name in names:
+            return media_type
+    raise UnsupportedDocument
+
+
+def stream_names(path: str) -> set[str]:
+    """Return the names in the directory of a compound file (MS-CFB 2.2 and 2.6). Raise DamagedDocument."""
+    with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
+        content = file.read()
+    try:
+        shift = struct.unpack_from("<H", content, 30)[0]
+        if shift not in (9, 12):
+            raise DamagedDocument
+        size = 1 << shift
+        (sector,) = struct.unpack_from("<I", content, 48)
+        tables = [number for number in struct.unpack_from("<109I", content, 76) if number < 0xFFFFFFFA]
+        names = set()
+        for _ in range(MAX_DIRECTORY_SECTORS):
+            if sector >= 0xFFFFFFFA:
+                break
+            for entry in range(0, size, 128):
+                start = (sector + 1) * size + entry
+                (length,) = struct.unpack_from("<H", content, start + 64)
+                names.add(content[start : start + max(0, min(64, length) - 2)].decode("utf-16-le", "replace"))
+            table, place = divmod(sector, size // 4)
+            if table >= len(tables):  # the rest of the table is far away, and so long a directory says enough
+                break
+            (sector,) = struct.unpack_from("<I", content, (tables[table] + 1) * size + 4 * place)
+    except struct.error as error:
+        raise DamagedDocument from error
+    return names

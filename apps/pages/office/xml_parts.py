@@ -1,0 +1,105 @@
+"""Parse the XML parts of office files: no entities, no other files, no network, and no more than a reader can hold."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
+from urllib.parse import unquote
+
+from lxml import etree
+
+from apps.pages.model.errors import DamagedDocument, DocumentError, TooManyElements
+from apps.pages.office.archive import Archive
+
+MAX_ELEMENTS = 1_000_000
+_LIMITS: dict[str, Any] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "huge_tree": False,
+    "load_dtd": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+_ENTITIES = tuple("<!ENTITY".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
+Element = Any  # lxml.etree._Element
+
+
+class Relationship(NamedTuple):
+    """``kind``: the last word of its type ("hyperlink"). ``target``: a part, or an address if ``is_external``."""
+
+    kind: str
+    target: str
+    is_external: bool = False
+
+
+def parsed(content: bytes) -> Element:
+    """Return the root of a part. Raise DamagedDocument, TooManyElements."""
+    if any(mark in content for mark in _ENTITIES):
+        raise DamagedDocument("The file defines XML entities, which office files do not need. Save it again.")
+    if content.count(b"<") > 2 * MAX_ELEMENTS:
+        raise TooManyElements
+    try:
+        return etree.fromstring(content, etree.XMLParser(**_LIMITS))
+    except etree.XMLSyntaxError as error:
+        raise _fault(error) from error
+
+
+def part(archive: Archive, name: str) -> Element | None:
+    """Return the root of a part, None if there is none of this name."""
+    content = archive.read(name)
+    return parsed(content) if content else None
+
+
+def elements(source: IO[bytes], *tags: str) -> Iterator[Element]:
+    """Yield the elements of these names as each is complete; what has been read is freed. For parts of any length."""
+    try:
+        for _event, element in etree.iterparse(source, tag=tags, **_LIMITS):
+            yield element
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
+    except etree.XMLSyntaxError as error:
+        raise _fault(error) from error
+
+
+def _fault(error: etree.XMLSyntaxError) -> DocumentError:
+    if "depth" in str(error) or "huge" in str(error):
+        return TooManyElements("The XML of the file is nested too deeply or has too long a text. Save it again.")
+    return DamagedDocument("A part of the file is no well-formed XML. Open it in its program and save it again.")
+
+
+def relationships(archive: Archive, name: str) -> dict[str, Relationship]:
+    """Return what a part of an Open XML file refers to, by id; ``name`` "" for the file itself."""
+    folder, base = posixpath.split(name)
+    root = part(archive, posixpath.join(folder, "_rels", f"{base}.rels"))
+    found = {}
+    for element in root if root is not None else ():
+        target, is_external = element.get("Target", ""), element.get("TargetMode") == "External"
+        if not is_external:
+            target = posixpath.normpath(posixpath.join("/", folder, unquote(target).replace("\\", "/"))).lstrip("/")
+        kind = element.get("Type", "").rpartition("/")[2]
+        found[element.get("Id", "")] = Relationship(kind, target, is_external)
+    return found
+
+
+def attribute(element: Element, name: str) -> str:
+    """Return an attribute whatever its namespace is: files come with transitional and with strict ones."""
+    value = element.get(name)
+    if value is not None:
+        return str(value)
+    return next((str(value) for key, value in element.attrib.items() if key.endswith("}" + name)), "")
+
+
+def local_name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def core_title(archive: Archive) -> str:
+    """Return the title in the properties of an Open XML file."""
+    target = next(
+        (entry.target for entry in relationships(archive, "").values() if entry.kind == "core-properties"),
+        "docProps/core.xml",
+    )
+    root = part(archive, target)
+    return " ".join((root.findtext("{*}title") or "").split()) if root is not None else ""
