@@ -117,9 +117,9 @@ class PageRanges(Options):
 
 
 class HtmlInput(Options):
-    make_all_elements_visible: bool | None = None
-    remove_fixed_elements: bool | None = None
-    remove_navigation_elements: bool | None = None
+    make_all_elements_visible: Annotated[bool | None, Field(description="hidden elements are read, too")] = None
+    remove_fixed_elements: Annotated[bool | None, Field(description="elements with a fixed place are left out")] = None
+    remove_navigation_elements: Annotated[bool | None, Field(description="menus and side bars are left out")] = None
 
 
 class ImageInput(Options):
@@ -133,15 +133,19 @@ class PdfInput(Options):
 
 
 class PresentationInput(Options):
-    include_hidden_slides: bool | None = None
-    out_of_bounds_content: bool | None = None
-    skip_embedded_data: bool | None = None
+    include_hidden_slides: Annotated[bool | None, Field(description="hidden slides are pages, too")] = None
+    out_of_bounds_content: Annotated[bool | None, Field(description="what is outside of the slide is read, too")] = None
+    skip_embedded_data: Annotated[bool | None, Field(description="the data of charts is not read")] = None
 
 
 class SpreadsheetInput(Options):
-    detect_sub_tables_in_sheets: bool | None = None
-    force_formula_computation_in_sheets: bool | None = None
-    include_hidden_sheets: bool | None = None
+    detect_sub_tables_in_sheets: Annotated[
+        bool | None, Field(description="tables of a sheet that empty rows or columns part are tables of their own")
+    ] = None
+    force_formula_computation_in_sheets: Annotated[
+        bool | None, Field(description="formulas without a stored value are computed")
+    ] = None
+    include_hidden_sheets: Annotated[bool | None, Field(description="hidden sheets are pages, too")] = None
 
 
 class InputOptions(Options):
@@ -185,7 +189,9 @@ class MarkdownOutput(Options):
     annotate_links: bool | None = None
     inline_images: WithoutEffect[bool] = None
     annotate_line_numbers: WithoutEffect[bool] = None
-    annotate_revisions: bool | None = None
+    annotate_revisions: Annotated[
+        bool | None, Field(description="tracked changes and comments are listed with the items")
+    ] = None
     tables: MarkdownTables | None = None
 
 

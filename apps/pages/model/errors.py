@@ -77,7 +77,7 @@ class EmptyFile(DocumentError):
 
 
 class UnsupportedDocument(DocumentError):
-    """This kind of file is not supported. Send a PDF, or convert the document to PDF first."""
+    """This kind of file is not read. Convert the document to PDF first, and send that."""
 
     code = "unsupported_file_type"
 
