@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from apps.cli.documents import local_document
-from apps.cli.options import UsageError, add_arguments, check_options, chunk_options, read_password
+from apps.cli.options import UsageError, add_arguments, check_options, read_password
 from apps.cli.progress import Progress, attachments_line, write_line
 from apps.core.outbound.public_addresses import UrlNotAllowed
-from apps.pages.model.errors import DocumentError, ParseError
+from apps.pages.model.errors import DocumentError, NoPictureOfPage, ParseError
 from apps.pages.model.warnings import describe
 from apps.pages.output.exports.options import FILE_NAMES
 from parse_project import env
@@ -69,7 +69,7 @@ def run_reporting(work: Callable[[], int]) -> int:
     except env.BadVariable as error:
         return _report_failure("invalid_option", str(error), USAGE)
     except ParseError as error:
-        default = REFUSED if isinstance(error, DocumentError | UrlNotAllowed) else UNEXPECTED
+        default = REFUSED if isinstance(error, DocumentError | NoPictureOfPage | UrlNotAllowed) else UNEXPECTED
         return _report_failure(error.code, error.detail, getattr(error, "exit_code", default))
     except BrokenPipeError:
         # The reader of the output closed it, which is no failure. Without a new stdout, Python would complain at exit.
@@ -121,6 +121,12 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
     from apps.pages.sandbox.client import Limits
 
     document = local_document(options.source, folder)
+    limits = Limits(memory_bytes=env.reader_memory_mb() << 20, max_pages=env.max_pages_per_document())
+    export = None
+    if options.format in FILE_NAMES:
+        from apps.cli.local_export import local_export
+
+        export = local_export(options, document, folder, reader=reader, password=password, limits=limits)
     recognizer = None
     if not options.no_ocr:
         # It starts its engines at the first page that needs OCR.
@@ -145,11 +151,10 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
         boxes=options.boxes,
         margins=options.crop_box,
         processes=env.parse_processes(),
-        limits=Limits(memory_bytes=env.reader_memory_mb() << 20, max_pages=env.max_pages_per_document()),
+        limits=limits,
         progress=Progress(quiet=options.quiet),
         recognizer=recognizer,
-        export=options.format if options.format in FILE_NAMES else "",
-        chunks=chunk_options(options),
+        export=export,
     )
     for failure in result.failures:
         write_line(f"page {failure.number}: {failure.code}: {failure.detail}")

@@ -17,16 +17,15 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.geometry import Margins
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES, last_page, parse_page_ranges
-from apps.pages.output.exports.options import ChunkOptions
 from apps.pages.output.render import RenderOptions
 from apps.pages.sandbox.client import Limits, Reader
 
 if TYPE_CHECKING:
+    from apps.cli.local_export import WriteExport
     from apps.cli.local_ocr import LocalOcr
 
 # Ranges per process that may be read before they can be written: enough to keep all processes busy behind a slow page.
 _RANGES_AHEAD = 4
-USUAL_CHUNKS = ChunkOptions()
 Progress = Callable[[int, int], None]
 Result = Page | PageFailure
 
@@ -55,15 +54,15 @@ def parse_document(
     limits: Limits,
     progress: Progress,
     recognizer: LocalOcr | None = None,
-    export: str = "",
-    chunks: ChunkOptions = USUAL_CHUNKS,
+    export: WriteExport | None = None,
 ) -> LocalResult:
     """Read ``pages`` (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
 
     ``progress(done, total)`` is called from this thread after each range of pages. Documents of more than 16 pages are
     read by ``processes`` readers in parallel. ``hidden_text`` is passed to ``Reader.read_range``; ``recognizer`` runs
     OCR on pages without a text layer. ``boxes``: the levels of granular boxes. ``margins``: only what is inside of them
-    is read. ``export``: also write this export. Raise DocumentError. Failed pages are in the result and in the outputs.
+    is read. ``export``: is called with the pages at the end. Raise DocumentError. Failed pages are in the result and in
+    the outputs.
     """
     word_boxes = bool(boxes & {"word", "line"})
     office = OfficeOptions(suffix=document.suffix)
@@ -89,7 +88,7 @@ def parse_document(
         if recognizer is not None:
             short = recognizer.pages(short, document, password=password, media_type=facts.media_type, limits=limits)
         progress(len(short), len(short))
-        return _assembled(facts, lambda: short, folder, options, export, chunks)
+        return _assembled(facts, lambda: short, folder, options, export)
     wanted = numbers(facts)
     ranges = [wanted[start : start + DEFAULT_RANGE_PAGES] for start in range(0, len(wanted), DEFAULT_RANGE_PAGES)]
     spool = folder / "pages.jsonl"
@@ -123,7 +122,7 @@ def parse_document(
             out.writelines(encode_result(result) + b"\n" for result in results)
             done += len(results)
             progress(done, len(wanted))
-    return _assembled(facts, spooled, folder, options, export, chunks)
+    return _assembled(facts, spooled, folder, options, export)
 
 
 def read_in_parallel(
@@ -165,8 +164,7 @@ def _assembled(
     pages: Callable[[], Iterable[Result]],
     folder: Path,
     options: RenderOptions,
-    export: str,
-    chunks: ChunkOptions,
+    export: WriteExport | None,
 ) -> LocalResult:
     from apps.pages.output.assembly import assemble
 
@@ -182,11 +180,8 @@ def _assembled(
         return (folder / name).open("wb")
 
     assembly = assemble(watched, options=options, open_output=open_output)
-    if export:
-        from apps.pages.output.exports.registry import EXPORTS, ExportSource
-
-        with open_output(EXPORTS[export].file_name) as out:
-            EXPORTS[export].write(ExportSource(pages, chunks), out)
+    if export is not None:
+        export(facts, pages)
     return LocalResult(
         facts=facts,
         pages=assembly.good_pages + assembly.failed_pages,

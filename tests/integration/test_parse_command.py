@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pikepdf
@@ -77,6 +79,20 @@ def test_chunks_are_json_lines_with_their_pages(long: Path) -> None:
         refused = parse(long, "--format", "chunks", *wrong)
         assert (refused.returncode, refused.stderr.split(b":")[0]) == (2, b"invalid_option")
     assert parse(long, "--within-pages").returncode == 2  # Markdown has no chunks
+
+
+def test_exports_are_written_with_pictures_of_the_pages(small: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "everything.zip"
+    assert parse(small, "--format", "zip", "-o", archive).returncode == 0
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.read("markdown.md") == parse(small).stdout
+    with pikepdf.open(io.BytesIO(parse(small, "--format", "searchable_pdf", "-q").stdout)) as document:
+        assert [len(page.get_images()) for page in document.pages] == [1]
+    text = tmp_path / "note.txt"
+    text.write_text("A short note.", encoding="utf-8")
+    assert b'<p id="page-1-0" dir="auto">A short note.</p>' in parse(text, "--format", "html").stdout
+    refused = parse(text, "--format", "searchable_pdf", "-q")
+    assert (refused.returncode, refused.stdout, refused.stderr[:16]) == (3, b"", b"no_page_picture:")
 
 
 def test_margins_can_be_left_out(tmp_path: Path) -> None:

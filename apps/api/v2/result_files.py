@@ -17,10 +17,12 @@ from apps.api.requests import query_parameters
 from apps.api.v2 import images
 from apps.api.v2.representations import ResultContentMetadata
 from apps.api.v2.results import JOINED, SECTIONS
+from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries
 from apps.jobs.errors import JobNotFinished
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.exports import USUAL_CHUNKS, open_export
+from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.model.media_types import PDF
 from apps.pages.output.assembly import GROUNDED_ITEMS, SPREADSHEET
 from apps.pages.output.exports.options import ChunkOptions
@@ -110,7 +112,7 @@ def _size(job: ParseJob, file_name: str) -> int | None:
         return queries.result_size(job, file_name)
     try:
         made = open_export(job, BY_FILE_NAME[file_name])
-    except JobNotFinished:  # pages of the result are parsed again
+    except (JobNotFinished, NoPictureOfPage, DocumentNotFound):
         return None
     if made is None:
         return None

@@ -9,14 +9,19 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from apps.documents import storage
+from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries
 from apps.jobs.errors import JobNotFinished, JobNotFound, ResultMissing
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.assemble import accepted_pages
+from apps.jobs.stages.step_work import password_of, reader_limits
 from apps.jobs.states import ENDED_JOBS
-from apps.pages.model.errors import GarbledPage
+from apps.pages.model.errors import GarbledPage, NoPictureOfPage
+from apps.pages.model.media_types import is_structured
+from apps.pages.model.text.languages import find_all, tag_of
 from apps.pages.output.exports.options import ChunkOptions
-from apps.pages.output.exports.registry import Export, ExportSource
+from apps.pages.output.exports.registry import PICTURE_DPI, Export, ExportSource
+from apps.parsing.page_pictures import DocumentPictures
 
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
 USUAL_CHUNKS = ChunkOptions()
@@ -26,7 +31,8 @@ def open_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
     """Return size and bytes of an export of the job's result; None if the job has no result.
 
     Only chunks with the usual options are kept. Raise JobNotFinished while pages of the result are parsed again,
-    ResultMissing if their content is gone.
+    ResultMissing if their content is gone, and if the export needs pictures NoPictureOfPage for a document that has
+    none, DocumentNotFound for one that was deleted.
     """
     if not job.result_folder:
         return None
@@ -37,10 +43,14 @@ def open_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
             return size, kept
     if not job.has_ended:
         raise JobNotFinished
+    if export.needs_pictures and is_structured(job.media_type):
+        raise NoPictureOfPage
+    if export.needs_pictures and not job.document_id:
+        raise DocumentNotFound
     with ExitStack() as opened:
         out = cast(BinaryIO, opened.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))
         try:
-            export.write(ExportSource(partial(accepted_pages, job), chunks), out)
+            export.write(_source(job, chunks, opened), out)
         except (FileNotFoundError, GarbledPage) as error:
             raise ResultMissing from error
         _check_is_current(job)
@@ -57,6 +67,30 @@ def open_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
         out.seek(0)
         opened.pop_all()
         return size, out
+
+
+def _source(job: ParseJob, chunks: ChunkOptions, opened: ExitStack) -> ExportSource:
+    pictures = None
+    if job.document_id and not is_structured(job.media_type):
+        pictures = opened.enter_context(
+            DocumentPictures(
+                job.document_id,
+                password=password_of(job),
+                media_type=job.media_type,
+                limits=reader_limits(),
+                should_stop=lambda: False,
+                open_document=storage.local_original,
+            )
+        )
+    languages = find_all(job.parsed_options.ocr_languages[:1])
+    return ExportSource(
+        partial(accepted_pages, job),
+        chunks,
+        title=job.document_name,
+        language=tag_of(languages[0]) if languages else "",
+        picture_of=partial(pictures.region, dpi=PICTURE_DPI) if pictures else None,
+        open_output=partial(queries.open_result, job),
+    )
 
 
 def _check_is_current(job: ParseJob) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import pypdfium2
 import pytest
 
 from apps.documents import storage
 from apps.jobs.models import ParseJob
 from tests.documents.long import long_document
-from tests.integration.api.conftest import PARSE, Api, Finish, body_of, code_of
+from tests.integration.api.conftest import FILES, PARSE, Api, Finish, body_of, code_of
 from tests.integration.api.test_results_and_files import content_of, get
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
@@ -51,6 +54,66 @@ def test_an_export_is_kept_with_the_result_and_linked_without_a_key(api: Api, jo
     linked = body_of(api.job(job_id, "chunks_content_metadata"))["result_content_metadata"]["chunks"]
     assert storage.size(f"{folder}/chunks.jsonl") == linked["size_bytes"] > 0
     assert chunks_of(get(linked["presigned_url"])) == chunks_of(api.get(f"{PARSE}/{job_id}/result/chunks.jsonl"))
+
+
+def test_every_export_has_its_address_type_and_link(api: Api, job_id: str) -> None:
+    types = {
+        "chunks.jsonl": "application/x-ndjson; charset=utf-8",
+        "document.html": "text/html; charset=utf-8",
+        "searchable.pdf": "application/pdf",
+        "document.hocr": "text/html; charset=utf-8",
+        "alto.xml": "application/xml; charset=utf-8",
+        "tables.zip": "application/zip",
+        "everything.zip": "application/zip",
+    }
+    names = ("chunks", "html", "searchable_pdf", "hocr", "alto", "csv", "zip")
+    listed = body_of(api.job(job_id, *(f"{name}_content_metadata" for name in names)))["result_content_metadata"]
+    for name, (file_name, media_type) in zip(names, types.items(), strict=True):
+        response = api.get(f"{PARSE}/{job_id}/result/{file_name}")
+        assert response["Content-Type"] == media_type
+        assert response["Content-Disposition"] == f'attachment; filename="{file_name}"'
+        content = content_of(response)
+        assert listed[name]["size_bytes"] == len(content)
+        if name in ("html", "hocr", "alto"):
+            assert "harbour" in content.decode()
+
+
+def test_the_searchable_pdf_shows_the_pages_and_has_their_text(api: Api, job_id: str) -> None:
+    content = content_of(api.get(f"{PARSE}/{job_id}/result/searchable.pdf"))
+    (sheet,) = pypdfium2.PdfDocument(content)
+    assert "coal to every harbour" in sheet.get_textpage().get_text_range()
+    drawn = sheet.render(scale=1).to_pil().convert("L")
+    assert drawn.crop((72, 70, 300, 95)).getextrema()[0] < 100  # the heading
+    assert drawn.crop((72, 500, 300, 560)).getextrema()[0] > 200  # paper
+
+
+def test_the_archive_has_every_file_of_the_result(api: Api, job_id: str) -> None:
+    content = content_of(api.get(f"{PARSE}/{job_id}/result/everything.zip"))
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert {"markdown.md", "items.json", "chunks.jsonl", "document.html", "alto.xml"} <= set(archive.namelist())
+        for name in ("markdown.md", "document.html"):
+            assert archive.read(name) == content_of(api.get(f"{PARSE}/{job_id}/result/{name}"))
+        assert archive.read("tables/page_1_table_1.csv").decode("utf-8-sig") == "Cargo,Tons\nCoal,1200\n"
+
+
+def test_a_document_that_was_deleted_has_no_searchable_pdf(api: Api, finish: Finish) -> None:
+    file_id = api.upload(long_document(1)).json()["id"]
+    job_id = api.parse_file(file_id).json()["id"]
+    finish(job_id)
+    assert api.delete(f"{FILES}/{file_id}").status_code == 204
+    assert code_of(api.get(f"{PARSE}/{job_id}/result/searchable.pdf"), 404) == "not_found"
+    listed = body_of(api.job(job_id, "searchable_pdf_content_metadata", "html_content_metadata"))
+    exists = {name: each["exists"] for name, each in listed["result_content_metadata"].items()}
+    assert exists == {"searchable_pdf": False, "html": True}
+
+
+def test_a_document_of_text_has_no_searchable_pdf(api: Api, finish: Finish) -> None:
+    job_id = api.parse(b"Coal for every harbour.\n", name="freight.txt").json()["id"]
+    finish(job_id)
+    assert code_of(api.get(f"{PARSE}/{job_id}/result/searchable.pdf"), 422) == "no_page_picture"
+    (chunk,) = chunks_of(api.get(f"{PARSE}/{job_id}/result/chunks.jsonl"))
+    assert chunk["text"] == "Coal for every harbour."
+    assert "bbox" not in chunk["locators"][0]
 
 
 def test_options_of_chunks_change_the_download_only(api: Api, job_id: str) -> None:

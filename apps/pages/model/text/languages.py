@@ -170,6 +170,16 @@ _PACKS_OF_SCRIPT = {
     ARMENIAN: ("hye", "Armenian"),
 }
 
+# Codes that are not tags of BCP 47.
+_TAGS = {
+    "ch_sim": "zh-Hans",
+    "ch_tra": "zh-Hant",
+    "frk": "de-Latf",
+    "rs_cyrillic": "sr-Cyrl",
+    "rs_latin": "sr-Latn",
+    "tjk": "tg",
+}
+
 SCRIPTS = frozenset(_PACKS_OF_SCRIPT)
 
 
@@ -220,6 +230,11 @@ def find(code: str) -> Language:
         codes = ", ".join(sorted({language.code for language in languages_by_spelling().values()}))
         raise UnknownLanguage(f"{code!r} is not a language that can be read. Known are: {codes}.")
     return language
+
+
+def tag_of(language: Language) -> str:
+    """Return the language as HTML and PDF name it (BCP 47)."""
+    return _TAGS.get(language.code, language.code)
 
 
 def find_all(codes: Sequence[str]) -> tuple[Language, ...]:

@@ -6,7 +6,15 @@ from typing import Literal
 
 import msgspec
 
-FILE_NAMES = {"chunks": "chunks.jsonl"}
+FILE_NAMES = {
+    "chunks": "chunks.jsonl",
+    "html": "document.html",
+    "searchable_pdf": "searchable.pdf",
+    "hocr": "document.hocr",
+    "alto": "alto.xml",
+    "csv": "tables.zip",
+    "zip": "everything.zip",
+}
 """The file of each export."""
 MIN_TOKENS, MAX_TOKENS, DEFAULT_TOKENS = 32, 8192, 512
 Split = Literal["heading", "tokens"]

@@ -1,0 +1,62 @@
+"""Write an export of a document that this process parses, with pictures rendered by its reader."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from apps.cli.options import chunk_options
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.document_facts import DocumentFacts
+from apps.pages.model.errors import NoPictureOfPage
+from apps.pages.model.geometry import Box
+from apps.pages.model.media_types import is_structured
+from apps.pages.model.text.languages import find_all, tag_of
+from apps.pages.model.vision_image import MAX_VISION_PIXELS
+from apps.pages.output.exports.registry import EXPORTS, PICTURE_DPI, ExportSource
+from apps.pages.sandbox.client import Limits, Reader
+
+WriteExport = Callable[[DocumentFacts, Callable[[], Iterable[Page | PageFailure]]], None]
+
+
+def local_export(
+    options: argparse.Namespace, document: Path, folder: Path, *, reader: Reader, password: str | None, limits: Limits
+) -> WriteExport:
+    """Return a function that writes the export ``options.format`` of the document's pages into ``folder``."""
+    name = Path(options.source).name if options.source != "-" else document.name
+    languages = find_all([code for code in options.languages.split(",") if code][:1])
+
+    def open_output(name: str) -> BinaryIO | None:
+        path = folder / name
+        return path.open("rb") if path.exists() else None
+
+    def write(facts: DocumentFacts, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
+        def picture_of(page: Page, box: Box) -> bytes:
+            return reader.picture(
+                document,
+                page.number,
+                dpi=PICTURE_DPI,
+                region=box,
+                max_pixels=MAX_VISION_PIXELS,
+                password=password,
+                media_type=facts.media_type,
+                limits=limits,
+            )
+
+        source = ExportSource(
+            pages,
+            chunk_options(options),
+            title=name,
+            language=tag_of(languages[0]) if languages else "",
+            picture_of=None if is_structured(facts.media_type) else picture_of,
+            open_output=open_output,
+        )
+        export = EXPORTS[options.format]
+        if export.needs_pictures and source.picture_of is None:
+            raise NoPictureOfPage
+        with (folder / export.file_name).open("wb") as out:
+            export.write(source, out)
+
+    return write

@@ -1,0 +1,149 @@
+"""hOCR, ALTO and the searchable PDF: each word at its place. A strict reader of each format reads it back."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pikepdf
+import pypdfium2
+import pytest
+from PIL import Image
+
+from apps.pages.model.blocks import Block, BlockType, Cell, Line, Page, PageFailure, Source, Word
+from apps.pages.model.errors import PageTimeout
+from apps.pages.model.geometry import NO_BOX, Box
+from apps.pages.output.exports.alto import write_alto
+from apps.pages.output.exports.hocr import write_hocr
+from apps.pages.output.exports.searchable_pdf import write_searchable_pdf
+from apps.pages.output.exports.text_lines import placed_lines
+from tests.unit.pages.drawing import page, text_block
+
+ALTO = "{http://www.loc.gov/standards/alto/ns-v4#}"
+
+
+def scanned(words: Sequence[tuple[str, float, float]], top: float = 100.0) -> Block:
+    """Return a block with a line of these words (text, left and right edge) as OCR reads them."""
+    placed = tuple(Word(text, Box(x0, top, x1, top + 14), 0.87) for text, x0, x1 in words)
+    box = Box(placed[0].box.x0, top, placed[-1].box.x1, top + 14)
+    text = " ".join(word.text for word in placed)
+    return Block(BlockType.PARAGRAPH, box, text, (Line(text, box, words=placed),), source=Source.OCR)
+
+
+SCAN = scanned([("Invoice", 72.25, 130), ("№", 136, 150), ("7-Δοκιμή", 155, 230), ("漢字", 240, 270)])
+
+
+def written(write: Callable[..., None], *pages: Page | PageFailure, **options: object) -> bytes:
+    out = io.BytesIO()
+    write(pages, out, title="scan <1>.pdf", **options)
+    return out.getvalue()
+
+
+def words_in_pdf(content: bytes, page_number: int = 1) -> list[tuple[str, Box]]:
+    """Return the words that PDFium finds in the text layer, with their boxes from the top left."""
+    document = pypdfium2.PdfDocument(content)
+    sheet = document[page_number - 1]
+    height, text_page = sheet.get_height(), sheet.get_textpage()
+    text = text_page.get_text_range()
+    words = []
+    for found in re.finditer(r"\S+", text):
+        boxes = [text_page.get_charbox(index, loose=True) for index in range(found.start(), found.end())]
+        left, right = min(box[0] for box in boxes), max(box[2] for box in boxes)
+        bottom, top = min(box[1] for box in boxes), max(box[3] for box in boxes)
+        words.append((found.group(), Box(left, height - top, right, height - bottom)))
+    return words
+
+
+def test_words_without_boxes_share_their_line_by_their_letters() -> None:
+    (line,) = placed_lines(text_block("ab cdef", 100))
+    assert [(word.text, word.box.x0, word.box.x1) for word in line.words] == [
+        ("ab", 72.0, pytest.approx(72 + 2 / 7 * 200)),
+        ("cdef", pytest.approx(72 + 3 / 7 * 200), 272.0),
+    ]
+    (hebrew,) = placed_lines(text_block("שלום עולם", 100))
+    assert hebrew.words[0].box.x0 > hebrew.words[1].box.x1  # the first word is at the right
+
+
+def test_cells_and_blocks_of_a_model_have_lines_and_what_has_no_place_has_none() -> None:
+    cells = (Cell(0, 0, "two\nlines", box=Box(72, 100, 172, 140)), Cell(0, 1, "no place"))
+    table = Block(BlockType.TABLE, Box(72, 100, 300, 140), cells=cells)
+    assert [(line.box.top, line.words[0].text) for line in placed_lines(table)] == [(100, "two"), (120, "lines")]
+    (line,) = placed_lines(Block(BlockType.PARAGRAPH, Box(72, 100, 300, 140), "by a model", source=Source.MODEL))
+    assert [word.text for word in line.words] == ["by", "a", "model"]
+    assert not list(placed_lines(Block(BlockType.PARAGRAPH, NO_BOX, "of an office file")))
+
+
+def test_hocr_has_each_word_with_its_box_and_confidence() -> None:
+    content = written(write_hocr, page(SCAN), PageFailure(2, "page_timeout"), page(number=3)).decode()
+    assert "<title>scan &lt;1&gt;.pdf</title>" in content
+    assert '<span class="ocrx_word" title="bbox 301 417 542 475; x_wconf 87">Invoice</span>' in content
+    assert re.findall(r'class="ocr_page" id="page_(\d)" title="bbox 0 0 2479 3508; ppageno (\d)', content) == [
+        ("1", "0"),
+        ("3", "2"),
+    ]
+    ElementTree.fromstring(re.sub(r"<!DOCTYPE html>|<meta[^>]*>", "", content))  # all elements are closed
+
+
+def test_alto_has_each_word_with_its_place_and_confidence() -> None:
+    picture = Block(BlockType.PICTURE, Box(72, 400, 172, 500))
+    root = ElementTree.fromstring(written(write_alto, page(SCAN, picture, text_block('a "b" \x0b&', 300))))
+    strings = [each.attrib for each in root.iter(f"{ALTO}String")]
+    assert [each["CONTENT"] for each in strings] == ["Invoice", "№", "7-Δοκιμή", "漢字", "a", '"b"', "&"]
+    assert strings[0] == {
+        "CONTENT": "Invoice", "HPOS": "1204", "VPOS": "1667", "WIDTH": "963", "HEIGHT": "233", "WC": "0.870",
+    }  # fmt: skip
+    assert "WC" not in strings[-1]
+    assert len(list(root.iter(f"{ALTO}Illustration"))) == 1
+    ids = [each.attrib["ID"] for each in root.iter() if "ID" in each.attrib]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_text_layer_of_the_pdf_has_our_words_in_our_boxes() -> None:
+    found = words_in_pdf(written(write_searchable_pdf, page(SCAN)))
+    assert [text for text, _ in found] == [word.text for word in SCAN.lines[0].words]
+    for (_, box), word in zip(found, SCAN.lines[0].words, strict=True):
+        ours = word.box
+        assert (box.x0, box.x1, box.top, box.bottom) == pytest.approx(
+            (ours.x0, ours.x1, ours.top, ours.bottom), abs=0.6
+        )
+
+
+def test_characters_beyond_the_first_plane_are_found() -> None:
+    found = words_in_pdf(written(write_searchable_pdf, page(scanned([("𠀀𝄞a", 72, 172)]))))
+    assert [text for text, _ in found] == ["𠀀𝄞a"]
+
+
+def test_the_pdf_is_well_formed_and_shows_the_picture_of_each_page(tmp_path: Path) -> None:
+    jpeg = io.BytesIO()
+    Image.new("RGB", (60, 80), "red").save(jpeg, "JPEG")
+
+    def picture_of(shown: Page, box: Box) -> bytes:
+        assert (box.width, box.height) == (shown.width, shown.height)
+        if shown.number == 3:
+            raise PageTimeout
+        return jpeg.getvalue()
+
+    pages = (page(SCAN), PageFailure(2, "page_timeout"), page(SCAN, number=3))
+    content = written(write_searchable_pdf, *pages, picture_of=picture_of, language="el")
+    with pikepdf.open(io.BytesIO(content), suppress_warnings=False) as document:
+        assert document.check_pdf_syntax() == []
+        assert str(document.Root.Lang) == "el"
+        assert str(document.docinfo.Title) == "scan <1>.pdf"
+        assert [len(sheet.get_images()) for sheet in document.pages] == [1, 0, 0]
+    image = pypdfium2.PdfDocument(content)[0].render().to_pil()
+    red, green, blue = image.getpixel((100, 105))[:3]  # a place with text, which is not seen
+    assert red > 200
+    assert max(green, blue) < 60
+    for number, code in ((2, "page_timeout"), (3, PageTimeout.code)):
+        assert words_in_pdf(content, number)[-1][0] == code
+
+
+def test_turned_lines_are_turned_in_the_pdf() -> None:
+    line = Line("turned", Box(500, 100, 512, 180))
+    block = Block(BlockType.PARAGRAPH, line.box, "turned", (line,))
+    ((text, box),) = words_in_pdf(written(write_searchable_pdf, page(block)))
+    assert text == "turned"
+    assert (box.x0, box.top, box.x1, box.bottom) == pytest.approx((500, 100, 512, 180), abs=2.5)
