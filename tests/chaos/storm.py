@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ import amqp
 import redis
 
 from tests.acceptance.backends import BACKENDS
-from tests.acceptance.running_service import PARSE_QUEUES, children, descendants, signal_if_there
+from tests.acceptance.running_service import PARSE_QUEUES, RunningService, children, descendants, signal_if_there
 from tests.chaos.corpus import DOCUMENTS, CorpusDocument, write_corpus
 from tests.chaos.results import FaultResult, record
 from tests.chaos.rig import Rig
@@ -181,12 +181,12 @@ def upload_over(rig: Rig, documents: list[CorpusDocument], *, jobs: int, seconds
             each.result()
 
 
-def recoveries(rig: Rig, kills: list[Kill]) -> list[float]:
+def recoveries(service: RunningService, kills: Sequence[Kill]) -> list[float]:
     """Return for each piece of work that a kill interrupted the seconds until it was claimed again.
 
     An attempt names its process. Its work is claimed again when another attempt at its first page or its job begins.
     """
-    attempts = rig.service.rows(
+    attempts = service.rows(
         "SELECT job_id, stage, first_page, last_page, worker, started_at, outcome FROM jobs_pageattempt ORDER BY id"
     )
     seconds = []
@@ -251,7 +251,7 @@ def run(
             say(str(error))
         makespan = time.monotonic() - began
         stormy = job_seconds(rig)
-        verdict, recovered = rig.check(), recoveries(rig, storm.kills)
+        verdict, recovered = rig.check(), recoveries(rig.service, storm.kills)
         violations = [*storm.errors, *verdict.violations, *rig.close()]
     for violation in violations:
         say(violation)

@@ -1,14 +1,18 @@
-"""Faults of whole processes: a power cut, a stop that is not waited for, a key that is revoked while its job runs."""
+"""Faults of whole processes: a power cut, stops under load, workers of two releases, a revoked key."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
-from tests.acceptance.running_service import PARSE_QUEUES, Backends, wait_for
+from tests.acceptance.running_service import PARSE_QUEUES, ROOT, Backends, wait_for
+from tests.acceptance.test_queue_status import status
 from tests.chaos.corpus import CorpusDocument, write_corpus
 from tests.chaos.results import FaultResult, record
 from tests.chaos.rig import Rig
@@ -18,6 +22,9 @@ pytestmark = [pytest.mark.chaos, pytest.mark.long]
 
 JOBS = 3
 REVOKED_SECONDS = 5.0
+AWAY_SECONDS = 60.0
+STOPS = 4
+LAST_RELEASE = "af3c2bc"  # the commit before this release was begun
 
 
 @pytest.fixture(scope="module")
@@ -59,23 +66,33 @@ def kill_all(rig: Rig, *names: str) -> Kill:
     return Kill("service", time.time(), pids)
 
 
-def assert_nothing_was_lost(rig: Rig, fault: str, kills: list[Kill]) -> None:
+def assert_nothing_was_lost(
+    rig: Rig,
+    fault: str,
+    kills: Sequence[Kill] = (),
+    *,
+    jobs: int = JOBS,
+    violations: Sequence[str] = (),
+    **figures: float | int,
+) -> None:
     rig.wait_for_all()
     verdict = rig.check()
+    violations = [*verdict.violations, *violations]
     record(
         FaultResult(
             fault,
             "once",
             rig.service.backends.name,
             f'python -m pytest -m "long or not long" tests/chaos/test_faults.py -k {fault.lower()}_',
-            jobs=JOBS,
+            jobs=jobs,
             lost=verdict.lost,
             doubled=verdict.doubled,
-            recover=recoveries(rig, kills),
-            violations=verdict.violations,
+            recover=recoveries(rig.service, kills),
+            violations=violations,
+            figures=figures,
         )
     )
-    assert verdict.violations == []
+    assert violations == []
 
 
 def test_f50_all_processes_die_at_once(rig: Rig, at_work: Callable[[], None]) -> None:
@@ -124,4 +141,79 @@ def test_f45_a_job_ends_although_its_key_was_revoked(rig: Rig, at_work: Callable
     wait_for(is_refused, "the key is refused", seconds=REVOKED_SECONDS)
     assert time.monotonic() - revoked_at < REVOKED_SECONDS
     rig.service.key = first_key
-    assert_nothing_was_lost(rig, "F45", [])
+    assert_nothing_was_lost(rig, "F45")
+
+
+def test_f27_workers_are_stopped_again_and_again(rig: Rig, at_work: Callable[[], None]) -> None:
+    """A stopped worker finishes its pages or hands them back, and no lease has to run out for them."""
+    lease_lost = "SELECT count(*) FROM jobs_pageattempt WHERE outcome='lease_lost'"
+    before, slowest = rig.service.number(lease_lost), 0.0
+    for _ in range(STOPS):
+        at_work()
+        stopped, began = rig.running["parse"].popen, time.monotonic()
+        stopped.terminate()
+        stopped.wait(60)
+        slowest = max(slowest, time.monotonic() - began)
+        rig.heal()
+    rig.wait_for_all()
+
+    lost = rig.service.number(lease_lost) - before
+    violations = [f"{lost} leases ran out"] if lost else []
+    assert_nothing_was_lost(
+        rig, "F27", jobs=STOPS * JOBS, violations=violations, stops=STOPS, slowest_stop_seconds=round(slowest, 1)
+    )
+
+
+def test_f49_all_workers_of_a_queue_are_gone_for_a_while(rig: Rig, documents: list[CorpusDocument]) -> None:
+    """The jobs wait, and autoscalers see them."""
+    gone = rig.running.pop("parse")
+    gone.stop()
+    rig.service.processes.remove(gone)
+    for document in documents:
+        rig.submit(document)
+    time.sleep(AWAY_SECONDS)
+    waiting = status(rig.service)["total_messages"]
+    open_jobs = rig.open_jobs()
+    rig.start_worker("parse", *PARSE_QUEUES)
+
+    violations = [] if open_jobs == waiting == JOBS else [f"{open_jobs} jobs wait, and the queue status says {waiting}"]
+    assert_nothing_was_lost(rig, "F49", violations=violations, away_seconds=AWAY_SECONDS)
+
+
+@pytest.fixture
+def last_release(tmp_path: Path) -> Path:
+    """The files of the release before this one, from the history of the repository."""
+    archive = subprocess.run(["git", "archive", LAST_RELEASE], cwd=ROOT, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "-x", "-C", str(tmp_path)], input=archive, check=True)
+    return tmp_path
+
+
+def test_f46_workers_of_the_last_release_run_beside_this_one(
+    rig: Rig, last_release: Path, at_work: Callable[[], None]
+) -> None:
+    """The last release's worker joins at work, then works alone on jobs that this release has accepted."""
+    old = rig.service.start(
+        "worker-of-last-release",
+        *("env", "-C", str(last_release), "DJANGO_SETTINGS_MODULE=parse_project.settings"),
+        *(sys.executable, "manage.py", "work", *PARSE_QUEUES, "--name", "old"),
+    )
+    wait_for(lambda: b" ready." in old.log.read_bytes(), "the old worker is ready", seconds=90)
+    for _ in range(2):
+        at_work()
+    rig.wait_for_all()
+    new = rig.running.pop("parse")
+    new.stop()
+    rig.service.processes.remove(new)
+    at_work()
+    rig.wait_for_all()
+    old_pids = frozenset(old.pids())
+    rig.start_worker("parse", *PARSE_QUEUES)
+    old.stop()
+    rig.service.processes.remove(old)
+
+    accepted = rig.service.rows("SELECT worker FROM jobs_pageattempt WHERE outcome='accepted'")
+    by_old = sum(int(row[0].rpartition(":")[2]) in old_pids for row in accepted)
+    dropped = old.log.read_bytes().count(b"Received unregistered task")
+    violations = [f"the last release dropped {dropped} messages"] if dropped else []
+    assert_nothing_was_lost(rig, "F46", jobs=3 * JOBS, violations=violations, accepted_by_the_last_release=by_old)
+    assert by_old >= JOBS
