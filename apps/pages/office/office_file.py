@@ -15,6 +15,7 @@ from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError, ParseError, UnsupportedDocument
 from apps.pages.model.office_options import OfficeOptions
+from apps.pages.office import packages
 
 NOMINAL_WIDTH, NOMINAL_HEIGHT = 612.0, 792.0
 """The size, in points, of pages whose document gives them none."""
@@ -36,6 +37,8 @@ Opener = Callable[[str, str | None, OfficeOptions], OfficeFile]
 
 # Media type -> module whose function ``open_file`` opens it. Modules are imported where they are used first.
 _MODULES = {
+    **dict.fromkeys(packages.OPEN_XML_WORKBOOKS, "apps.pages.office.sheets.xlsx"),
+    **dict.fromkeys(packages.OPEN_XML_PRESENTATIONS, "apps.pages.office.slides.presentation"),
     "text/csv": "apps.pages.office.plain.delimited",
     "text/tab-separated-values": "apps.pages.office.plain.delimited",
     "text/plain": "apps.pages.office.plain.text_file",

@@ -19,6 +19,8 @@ from apps.pages.model.errors import ParseError
 from apps.pages.office import office_file
 
 _IMPORTED_ON_DEMAND = (
+    "encodings.ascii",
+    "encodings.cp437",  # by names in archives
     "encodings.euc_kr",
     "encodings.latin_1",
     "encodings.utf_16",

@@ -1,0 +1,1 @@
+"""DrawingML, which text documents, workbooks and presentations share: text, charts, diagrams."""

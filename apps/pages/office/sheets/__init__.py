@@ -1,0 +1,1 @@
+"""Workbooks: a page for each sheet, or several for a long one."""
