@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularJSONAPIView, Sp
 from apps.api import health, help_pages, ocr_exchange, queue_status
 from apps.api.annotations import classify, extract, split
 from apps.api.compatible import urls as compatible
-from apps.api.exports import downloads
+from apps.api.exports import downloads, schemas
 from apps.api.neighbours import api_keys, batches, directories, page_images, projects
 from apps.api.progress import events, page_details
 from apps.api.v1 import urls as first_api
@@ -40,6 +40,8 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(url_name="schema", url_self="docs", template_name="api/docs.html"),
         name="docs",
     ),
+    path(schemas.ADDRESS, schemas.SchemaList.as_view()),
+    path(f"{schemas.ADDRESS}/<str:name>", schemas.SchemaOfFile.as_view()),
     path(FILES, files.Files.as_view()),
     path(f"{FILES}/query", files.FilesQuery.as_view()),
     path(f"{FILES}/signed/<str:token>", files.SignedFile.as_view()),

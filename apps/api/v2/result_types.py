@@ -28,10 +28,13 @@ class BoundingBox(BaseModel):
 
 
 class LocatedItem(BaseModel):
-    """``grounding``: boxes of lines, words and cells, only in ``grounded_items``."""
+    """``bbox`` is missing where the document knows no places.
+
+    ``grounding``: boxes of lines, words and cells, only in ``grounded_items``.
+    """
 
     md: str
-    bbox: list[BoundingBox]
+    bbox: list[BoundingBox] | None = None
     source: Origin
     grounding: dict[str, Any] | None = None
 
@@ -108,12 +111,22 @@ class MarkdownOfPage(BaseModel):
     footer: str | None = None
 
 
+class PageRevision(BaseModel):
+    """A tracked change or a comment."""
+
+    type: Literal["comment", "deleted", "formatted", "inserted", "moved_from", "moved_to"]
+    content: str
+    target: str | None = None
+    author: str | None = None
+
+
 class ItemsOfPage(BaseModel):
     page_number: Annotated[int, Field(ge=1)]
     success: Literal[True]
     page_width: float
     page_height: float
     items: list[Item]
+    revisions: list[PageRevision] | None = None
 
 
 class FailedPage(BaseModel):

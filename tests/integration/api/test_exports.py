@@ -10,12 +10,15 @@ from typing import Any
 
 import pypdfium2
 import pytest
+from django.test import Client
+from jsonschema import Draft202012Validator
 
 from apps.documents import storage
 from apps.jobs.models import ParseJob
 from tests.documents.long import long_document
+from tests.documents.scans import text_beside_a_picture
 from tests.integration.api.conftest import FILES, PARSE, Api, Finish, body_of, code_of
-from tests.integration.api.test_results_and_files import content_of, get
+from tests.integration.api.test_results_and_files import WITHOUT_OCR, content_of, get
 from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 
@@ -149,3 +152,42 @@ def test_lost_pages_are_reported(api: Api, job_id: str) -> None:
     for key in set(job.pages.values_list("content", flat=True)):
         storage.delete(key)
     assert code_of(api.get(f"{PARSE}/{job_id}/result/chunks.jsonl"), 410) == "result_missing"
+
+
+def test_each_json_file_of_a_result_follows_its_published_schema(api: Api, finish: Finish, tmp_path: Path) -> None:
+    """The schemas name every field that results have: here none is allowed beside those."""
+    sheet = Sheet().text(72, 72, "Freight in May", size=20).grid((72, 272, 472), (120, 160, 200))
+    sheet.lines(72, 300, ["The ships of the company carried coal to every harbour of the coast."] * 6)
+    for x, y, text in ((80, 130, "Cargo"), (280, 130, "Tons"), (80, 170, "Coal"), (280, 170, "1200"), (72, 420, "- a")):
+        sheet.text(x, y, text)
+    documents = {
+        "freight.pdf": Path(write_pdf(tmp_path / "freight.pdf", sheet)).read_bytes(),
+        "picture.pdf": text_beside_a_picture("Figure below"),
+        "note.txt": b"Coal for every harbour.\n\n- one\n- two\n",
+    }
+    listed = Client().get("/api/schemas").json()["items"]
+    checked = {each["file"]: 0 for each in listed}
+    for name, content in documents.items():
+        options = {"output_options": {"granular_bboxes": ["word", "line", "cell"]}, **WITHOUT_OCR}
+        job_id = str(api.parse(content, name=name, **options).json()["id"])
+        finish(job_id)
+        for each in listed:
+            schema = Client().get(each["url"].removeprefix("http://testserver")).json()
+            assert schema["$id"] == each["url"]
+            validator = Draft202012Validator(_closed(schema))
+            file = content_of(api.get(f"{PARSE}/{job_id}/result/{each['file']}"))
+            for text in file.splitlines() if each["each_line"] else [file]:
+                assert [error.message for error in validator.iter_errors(json.loads(text))] == []
+                checked[each["file"]] += 1
+    assert min(checked.values()) >= 3
+    assert code_of(Client().get("/api/schemas/secrets.json"), 404) == "not_found"
+
+
+def _closed(schema: Any) -> Any:
+    """Return the schema with no other fields allowed than those it names."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(each) for name, each in schema.items()}
+    return {**closed, "additionalProperties": False} if "properties" in closed else closed
