@@ -15,6 +15,7 @@ from tests.integration.api.conftest import FILES, PARSE, Api, code_of
 
 SIGNED = {"api/v2/parse/signed/<str:token>", "api/v1/beta/files/signed/<str:token>", "api/ocr-exchange/<str:token>"}
 OPEN = SIGNED | {"", "errors", "livez", "readyz", "api/health", "api/queue-statusz", "api/schema", "openapi.json"}
+OPEN |= {"api/schemas", "api/schemas/<str:name>"}
 OPEN |= {"api/docs", "api/v1/parsing/supported_file_extensions", "general/docs", "health"}
 
 
