@@ -39,6 +39,7 @@ Opener = Callable[[str, str | None, OfficeOptions], OfficeFile]
 _MODULES = {
     **dict.fromkeys(packages.OPEN_XML_WORKBOOKS, "apps.pages.office.sheets.xlsx"),
     **dict.fromkeys(packages.OPEN_XML_PRESENTATIONS, "apps.pages.office.slides.presentation"),
+    **dict.fromkeys(packages.OPEN_XML_TEXTS, "apps.pages.office.words.docx"),
     "text/csv": "apps.pages.office.plain.delimited",
     "text/tab-separated-values": "apps.pages.office.plain.delimited",
     "text/plain": "apps.pages.office.plain.text_file",

@@ -54,7 +54,11 @@ MAX_DIRECTORY_SECTORS = 10_000
 
 def type_of_archive(path: str, password: str | None = None) -> str:
     """Return the media type of a ZIP file. Raise UnsupportedDocument, and as ``Archive`` does."""
-    archive = Archive(path, password)
+    return type_of_parts(Archive(path, password))
+
+
+def type_of_parts(archive: Archive) -> str:
+    """Return the media type by what the archive says of its parts. Raise UnsupportedDocument, DamagedDocument."""
     declared = archive.read("mimetype")[:200].decode("ascii", "replace").strip()
     if declared:
         return declared

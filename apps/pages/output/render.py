@@ -48,8 +48,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def paragraph(text: str, spans: Sequence[TextSpan] = (), *, links: bool = False) -> str:
-    """Escape text as a Markdown paragraph of one line, its spans marked."""
+    """Escape text as a Markdown paragraph, its spans marked."""
     text = inline_markup.markdown(text, spans, links=links)
+    return "\n".join(map(_line_of_paragraph, text.split("\n"))) if "\n" in text else _line_of_paragraph(text)
+
+
+def _line_of_paragraph(text: str) -> str:
     if _BLOCK_START.match(text):
         return "\\" + text
     found = _NUMBER_START.match(text)
