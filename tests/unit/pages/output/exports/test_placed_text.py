@@ -73,6 +73,9 @@ def test_cells_and_blocks_of_a_model_have_lines_and_what_has_no_place_has_none()
     assert [(line.box.top, line.words[0].text) for line in placed_lines(table)] == [(100, "two"), (120, "lines")]
     (line,) = placed_lines(Block(BlockType.PARAGRAPH, Box(72, 100, 300, 140), "by a model", source=Source.MODEL))
     assert [word.text for word in line.words] == ["by", "a", "model"]
+    narrow = Block(BlockType.PARAGRAPH, Box(72, 100, 132, 160), "a block as a model writes it in one line")
+    lines = [" ".join(word.text for word in line.words) for line in placed_lines(narrow)]
+    assert lines == ["a block as", "a model writes", "it in one", "line"]
     assert not list(placed_lines(Block(BlockType.PARAGRAPH, NO_BOX, "of an office file")))
 
 
