@@ -367,6 +367,8 @@ class Reader:
     def _running_process(self) -> ReaderProcess:
         if self._process is not None and self._process.started_by != os.getpid():
             self._drop_process()  # our parent's, inherited by a fork
+        if self._process is not None and self._process.is_closed:
+            self._drop_process()  # it could not start
         if self._process is None:
             self._process = self._start_process(
                 partial(ReaderProcess, work=self._work, user_id=self._user_id, unavailable=self._unavailable)

@@ -104,7 +104,7 @@ class ReaderProcess:
         self._frames = FrameReader(self._control)
         self._ready: ReaderReady | None = None
         self._start = threading.Lock()  # two threads may wait for the start
-        self._closed = False
+        self.is_closed = False
         self._is_idle = True
         self.peak_bytes = 0
         scratch = str(self._scratch.path)
@@ -188,9 +188,9 @@ class ReaderProcess:
 
     def close(self) -> None:
         """End the process and its child. In a process forked from ours, only close our copies of its files."""
-        if self._closed:
+        if self.is_closed:
             return
-        self._closed = True
+        self.is_closed = True
         self._control.close()
         if os.getpid() != self.started_by:
             self._scratch.close()

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from apps.pages.model.blocks import Page, PageFailure
-from apps.pages.model.errors import DamagedDocument, Stopped, WrongPassword
+from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError, WrongPassword
 from apps.pages.sandbox.client import Limits, Reader, shared_reader
 from apps.pages.sandbox.confinement import landlock_version
 
@@ -350,3 +350,13 @@ def _family_of(pid: int) -> list[psutil.Process]:
             return family
         time.sleep(0.02)
     raise AssertionError("not found within 20 s")
+
+
+def test_a_reader_that_could_not_start_is_started_again(strange: Strange, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Reader(work="tests.fakes.nothing_of_this_name") as reader:
+        for _ in range(2):
+            with pytest.raises(UnplannedError, match="could not be started"):
+                reader.inspect(strange("fine"))
+        monkeypatch.setattr(reader, "_work", "tests.fakes.strange_reading")
+
+        assert reader.inspect(strange("fine")).page_count == 1
