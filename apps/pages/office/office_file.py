@@ -40,6 +40,7 @@ _MODULES = {
     **dict.fromkeys(packages.OPEN_XML_WORKBOOKS, "apps.pages.office.sheets.xlsx"),
     **dict.fromkeys(packages.OPEN_XML_PRESENTATIONS, "apps.pages.office.slides.presentation"),
     **dict.fromkeys(packages.OPEN_XML_TEXTS, "apps.pages.office.words.docx"),
+    **dict.fromkeys(packages.OPEN_DOCUMENT_TEXTS, "apps.pages.office.words.odt"),
     "text/csv": "apps.pages.office.plain.delimited",
     "text/tab-separated-values": "apps.pages.office.plain.delimited",
     "text/plain": "apps.pages.office.plain.text_file",

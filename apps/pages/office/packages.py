@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import struct
 
-from apps.pages.model.errors import DamagedDocument, UnsupportedDocument
+from apps.pages.model.errors import DamagedDocument, EncryptedDocument, UnsupportedDocument, UnsupportedEncryption
 from apps.pages.office.archive import Archive
 
 _OPEN_XML = "application/vnd.openxmlformats-officedocument."
@@ -35,6 +35,8 @@ OPEN_XML_WORKBOOKS = tuple(
     for media_type in _MAIN_PARTS.values()
     if ("excel" in media_type or "spreadsheetml" in media_type) and "binary" not in media_type
 )
+_OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
+OPEN_DOCUMENT_TEXTS = (f"{_OPEN_DOCUMENT}text", f"{_OPEN_DOCUMENT}text-template")
 OPEN_XML_TEXTS = tuple(
     media_type for media_type in _MAIN_PARTS.values() if "ms-word" in media_type or "wordprocessingml" in media_type
 )
@@ -68,6 +70,12 @@ def type_of_parts(archive: Archive) -> str:
         if found in _MAIN_PARTS:
             return _MAIN_PARTS[found]
     raise UnsupportedDocument("This archive is no office document. Unpack it and send its documents in a batch.")
+
+
+def refuse_encrypted_open_document(archive: Archive, password: str | None) -> None:
+    """Raise EncryptedDocument for an OpenDocument file with a password, UnsupportedEncryption if it is given."""
+    if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+        raise EncryptedDocument if password is None else UnsupportedEncryption
 
 
 def type_of_compound_file(path: str, password: str | None = None) -> str:

@@ -24,6 +24,20 @@ class Format(NamedTuple):
 
 
 PLAIN = Format()
+
+
+def combined(outer: Format, inner: Format) -> Format:
+    """Return the format of characters to which both apply."""
+    return Format(
+        bold=outer.bold or inner.bold,
+        italic=outer.italic or inner.italic,
+        struck=outer.struck or inner.struck,
+        code=outer.code or inner.code,
+        level=inner.level or outer.level,
+        url=outer.url or inner.url,
+    )
+
+
 Spanned = tuple[str, tuple[TextSpan, ...]]
 
 

@@ -39,7 +39,7 @@ class WordFile:
         settings = self._parts.of_kind("settings")
         self._has_even_headers = bool(is_on(settings, "evenAndOddHeaders"))
         embedded = [name for name in archive.names() if name.lower().startswith(_EMBEDDED)][:MAX_ATTACHMENTS]
-        warnings = ("embedded_files_not_read",) if embedded else ()
+        warnings: tuple[str, ...] = ("embedded_files_not_read",) if embedded else ()
         if self._comments and not options.revisions:
             warnings += ("comments_left_out",)
         self.facts = DocumentFacts(

@@ -10,7 +10,7 @@ from apps.pages.model.blocks import Revision
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import equations
 from apps.pages.office.archive import Archive
-from apps.pages.office.spanned_text import PLAIN, Format, SpannedText
+from apps.pages.office.spanned_text import PLAIN, Format, SpannedText, combined
 from apps.pages.office.words.parts import W, is_on, value
 from apps.pages.office.words.styles import Styles, format_of, is_monospaced
 from apps.pages.office.xml_parts import Element, Relationship, attribute, local_name
@@ -89,7 +89,7 @@ class Inline:
 
     def simple_field(self, child: Element, style: Format) -> None:
         found = _LINK_FIELD.match(child.get(f"{W}instr", ""))
-        self.read(child, style._replace(url=_web(found.group(1))) if found else style)
+        self.read(child, style._replace(url=web_address(found.group(1))) if found else style)
 
     def displayed_equations(self, child: Element, _style: Format) -> None:
         self.displayed += [equations.latex(one) for one in child.iter(f"{equations.M}oMath")]
@@ -107,7 +107,7 @@ class Inline:
 
     def _address(self, element: Element) -> str:
         link = self._page.links.get(attribute(element, "id"))
-        return _web(link.target) if link is not None and link.is_external else ""
+        return web_address(link.target) if link is not None and link.is_external else ""
 
     def run(self, run: Element, style: Format) -> None:
         properties = run.find(f"{W}rPr")
@@ -115,7 +115,7 @@ class Inline:
             identity = value(properties, "rStyle")
             if identity:
                 named = self._page.styles.characters(identity)
-                style = Format(*(mine or its for mine, its in zip(style, named, strict=True)))
+                style = combined(style, named)
             style = format_of(properties, style)
             if is_on(properties, "vanish") and not self._change:
                 self._page.hidden.append(clean("".join(part.text or "" for part in run.iter(f"{W}t"))))
@@ -163,7 +163,7 @@ class Inline:
                 self._fields[-1][1] = ""
         elif kind == "separate" and self._fields:
             found = _LINK_FIELD.match(self._fields[-1][0])
-            self._fields[-1][1:] = ["shown", _web(found.group(1)) if found else ""]
+            self._fields[-1][1:] = ["shown", web_address(found.group(1)) if found else ""]
         elif kind == "end" and self._fields:
             self._fields.pop()
 
@@ -216,7 +216,7 @@ class Inline:
             self.read(base, style)
 
 
-def _web(address: str) -> str:
+def web_address(address: str) -> str:
     """Return an address that a link may lead to, "" for any other."""
     address = clean(address).strip()[:MAX_URL_CHARACTERS]
     return address if address.lower().startswith(("http://", "https://", "mailto:", "ftp://", "tel:")) else ""
