@@ -16,6 +16,7 @@ from apps.api.v2.find_jobs import find_job
 from apps.api.v2.result_files import FILE_NAMES, media_type_of, open_file
 from apps.jobs.errors import JobNotFinished
 from apps.pages.output.exports.options import DEFAULT_TOKENS, MAX_TOKENS, MIN_TOKENS, SPLITS, ChunkOptions
+from apps.pages.output.exports.options import FILE_NAMES as FILES_OF_EXPORTS
 
 _TOKENS = {"type": "integer", "minimum": MIN_TOKENS, "maximum": MAX_TOKENS, "default": DEFAULT_TOKENS}
 
@@ -44,7 +45,7 @@ class ResultFile(ApiView):
             raise NotFound(f"A result has no file of this name. The names are: {', '.join(FILE_NAMES)}.")
         if not job.result_folder:
             raise JobNotFinished
-        chunks = _chunk_options(request)
+        chunks = _chunk_options(request) if name == FILES_OF_EXPORTS["chunks"] else ChunkOptions()
         tag = delivery.entity_tag(job.pk, job.result_folder, name, chunks)
         if delivery.is_current(request, tag):
             return delivery.not_modified(tag)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
@@ -12,7 +13,7 @@ from rest_framework.request import Request
 
 from apps.api import delivery, links
 from apps.api.base import PublicView
-from apps.api.request_errors import NotFound
+from apps.api.request_errors import NotFound, Overloaded
 from apps.api.requests import query_parameters
 from apps.api.v2 import images
 from apps.api.v2.representations import ResultContentMetadata
@@ -21,7 +22,7 @@ from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries
 from apps.jobs.errors import JobNotFinished
 from apps.jobs.models import ParseJob
-from apps.jobs.stages.exports import USUAL_CHUNKS, open_export
+from apps.jobs.stages.exports import USUAL_CHUNKS, make_export
 from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.model.media_types import PDF
 from apps.pages.output.assembly import GROUNDED_ITEMS, SPREADSHEET
@@ -43,6 +44,11 @@ _TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
+
+# Exports of long documents take a thread and a core for long: the others stay free for other requests.
+MAX_EXPORTS_AT_ONCE = 2
+MAX_WAIT_SECONDS = 5.0
+making = threading.BoundedSemaphore(MAX_EXPORTS_AT_ONCE)
 
 # Files of LlamaParse's results that this service does not write.
 _NOT_WRITTEN = ("forms", "raw_words", "stripped_markdown", "concatenated_stripped_markdown")
@@ -99,11 +105,22 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
 
 
 def open_file(job: ParseJob, name: str, chunks: ChunkOptions = USUAL_CHUNKS) -> tuple[int, BinaryIO] | None:
-    """Return size and bytes of a file of the result; None if there is none. Raise as ``open_export``."""
-    if name in BY_FILE_NAME:
-        return open_export(job, BY_FILE_NAME[name], chunks)
-    size, kept = queries.result_size(job, name), queries.open_result(job, name)
-    return (size, kept) if size is not None and kept is not None else None
+    """Return size and bytes of a file of the result; None if there is none. An export is made if it is not kept.
+
+    Raise Overloaded if too many exports are made now, and what ``make_export`` raises.
+    """
+    if chunks == USUAL_CHUNKS:
+        size, kept = queries.result_size(job, name), queries.open_result(job, name)
+        if size is not None and kept is not None:
+            return size, kept
+    if name not in BY_FILE_NAME:
+        return None
+    if not making.acquire(timeout=MAX_WAIT_SECONDS):
+        raise Overloaded("Too many exports are made at the moment. Try again in a moment.")
+    try:
+        return make_export(job, BY_FILE_NAME[name], chunks)
+    finally:
+        making.release()
 
 
 def _size(job: ParseJob, file_name: str) -> int | None:
@@ -111,7 +128,7 @@ def _size(job: ParseJob, file_name: str) -> int | None:
     if file_name not in BY_FILE_NAME:
         return queries.result_size(job, file_name)
     try:
-        made = open_export(job, BY_FILE_NAME[file_name])
+        made = open_file(job, file_name)
     except (JobNotFinished, NoPictureOfPage, DocumentNotFound):
         return None
     if made is None:

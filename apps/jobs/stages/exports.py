@@ -27,20 +27,15 @@ MAX_MEMORY_BYTES = 4 * 1024 * 1024
 USUAL_CHUNKS = ChunkOptions()
 
 
-def open_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUNKS) -> tuple[int, BinaryIO] | None:
-    """Return size and bytes of an export of the job's result; None if the job has no result.
+def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUNKS) -> tuple[int, BinaryIO] | None:
+    """Make an export of the job's result and return its size and bytes; None if the job has no result.
 
-    Only chunks with the usual options are kept. Raise JobNotFinished while pages of the result are parsed again,
-    ResultMissing if their content is gone, and if the export needs pictures NoPictureOfPage for a document that has
-    none, DocumentNotFound for one that was deleted.
+    It is kept with the result, except chunks with other options than usual. Raise JobNotFinished while pages of the
+    result are parsed again, ResultMissing if their content is gone, and for an export with pictures NoPictureOfPage if
+    the document has none, DocumentNotFound if it was deleted.
     """
     if not job.result_folder:
         return None
-    is_usual = chunks == USUAL_CHUNKS
-    if is_usual:
-        size, kept = queries.result_size(job, export.file_name), queries.open_result(job, export.file_name)
-        if size is not None and kept is not None:
-            return size, kept
     if not job.has_ended:
         raise JobNotFinished
     if export.needs_pictures and is_structured(job.media_type):
@@ -50,11 +45,12 @@ def open_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
     with ExitStack() as opened:
         out = cast(BinaryIO, opened.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))
         try:
-            export.write(_source(job, chunks, opened), out)
+            with ExitStack() as used:
+                export.write(_source(job, chunks, used), out)
         except (FileNotFoundError, GarbledPage) as error:
             raise ResultMissing from error
         _check_is_current(job)
-        if is_usual:
+        if chunks == USUAL_CHUNKS:
             out.seek(0)
             key = f"{job.result_folder}/{export.file_name}"
             storage.write(key, out)
@@ -69,10 +65,10 @@ def open_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
         return size, out
 
 
-def _source(job: ParseJob, chunks: ChunkOptions, opened: ExitStack) -> ExportSource:
+def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack) -> ExportSource:
     pictures = None
     if job.document_id and not is_structured(job.media_type):
-        pictures = opened.enter_context(
+        pictures = used.enter_context(
             DocumentPictures(
                 job.document_id,
                 password=password_of(job),

@@ -13,6 +13,7 @@ import pytest
 from django.test import Client
 from jsonschema import Draft202012Validator
 
+from apps.api.v2 import result_files
 from apps.documents import storage
 from apps.jobs.models import ParseJob
 from tests.documents.long import long_document
@@ -145,6 +146,22 @@ def test_no_export_is_made_of_a_job_that_is_not_finished(api: Api, job_id: str) 
     listed = body_of(api.job(job_id, "chunks_content_metadata", "text"))
     assert listed["result_content_metadata"]["chunks"]["exists"] is False
     assert listed["text"]
+
+
+def test_only_some_exports_are_made_at_once(api: Api, job_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result_files, "MAX_WAIT_SECONDS", 0.01)
+    address = f"{PARSE}/{job_id}/result"
+    assert api.get(f"{address}/alto.xml").status_code == 200
+    for _ in range(result_files.MAX_EXPORTS_AT_ONCE):
+        result_files.making.acquire()
+    try:
+        assert code_of(api.get(f"{address}/document.hocr"), 503) == "overloaded"
+        assert api.get(f"{address}/alto.xml").status_code == 200  # it is kept
+        assert api.get(f"{address}/markdown.md").status_code == 200
+    finally:
+        for _ in range(result_files.MAX_EXPORTS_AT_ONCE):
+            result_files.making.release()
+    assert api.get(f"{address}/document.hocr").status_code == 200
 
 
 def test_lost_pages_are_reported(api: Api, job_id: str) -> None:

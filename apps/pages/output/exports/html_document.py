@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import BinaryIO
 
 from apps.pages.model.blocks import Block, BlockType, Cell, Page, PageFailure
-from apps.pages.model.errors import PageError
+from apps.pages.model.errors import DocumentError, PageError
 from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.model.text import list_markers
 from apps.pages.output import items, render
@@ -99,7 +99,7 @@ class _Figures:
                     image = (
                         f'<img src="data:image/jpeg;base64,{encoded}" alt="{text or "Picture without a description"}">'
                     )
-                except PageError:
+                except (PageError, DocumentError):  # such as a password that is no longer known
                     self.left_out += 1
                 self._left -= 1
             else:
