@@ -6,7 +6,7 @@ Each prints a table and writes its figures to bench/results.
 import subprocess
 import sys
 
-BENCHMARKS = ["pages", "isolation", "service", "quality", "fidelity", "statusz", "edge", "memory", "sizing"]
+BENCHMARKS = ["pages", "isolation", "service", "quality", "fidelity", "statusz", "edge", "memory", "sizing", "office"]
 
 
 def main(names: list[str]) -> int:

@@ -38,7 +38,7 @@ def decoded(content: bytes, declared: str = "") -> tuple[str, tuple[str, ...]]:
     """
     encoding, is_sure = _encoding_of(content, declared)
     text = content.decode(encoding, errors="replace")
-    warnings = () if is_sure else (UNSURE,)
+    warnings: tuple[str, ...] = () if is_sure else (UNSURE,)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     cleaned = "\f".join(clean(page) for page in text.split("\f"))
     if cleaned != text:
