@@ -16,6 +16,9 @@ _SENTENCES = {
         "Formulas without a stored value are given as they are written. Open the file in a spreadsheet program, "
         "save it and send the copy."
     ),
+    "drawings_not_read": (
+        "Charts, pictures and text boxes of an xls or xlsb workbook were not read. Save it as xlsx and send that."
+    ),
     "embedded_files_not_read": (
         "Files inside the document, such as workbooks, PDFs or sounds, were not read. Send them as documents of "
         "their own."

@@ -32,3 +32,10 @@ def decrypted(source: IO[bytes], password: str | None) -> IO[bytes]:
         raise UnsupportedEncryption from error
     content.seek(0)
     return content
+
+
+def plain_content(path: str, password: str | None) -> bytes:
+    """Return the bytes of a file, decrypted if it is encrypted. Raise as ``decrypted`` does."""
+    with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
+        content = file.read()
+    return decrypted(io.BytesIO(content), password).read() if content.startswith(COMPOUND) else content

@@ -38,6 +38,10 @@ Opener = Callable[[str, str | None, OfficeOptions], OfficeFile]
 # Media type -> module whose function ``open_file`` opens it. Modules are imported where they are used first.
 _MODULES = {
     **dict.fromkeys(packages.OPEN_XML_WORKBOOKS, "apps.pages.office.sheets.xlsx"),
+    "application/vnd.ms-excel": "apps.pages.office.sheets.xls",
+    "application/vnd.ms-excel.sheet.binary.macroEnabled.12": "apps.pages.office.sheets.xlsb",
+    "application/vnd.oasis.opendocument.spreadsheet": "apps.pages.office.sheets.ods",
+    "application/vnd.oasis.opendocument.spreadsheet-template": "apps.pages.office.sheets.ods",
     **dict.fromkeys(packages.OPEN_XML_PRESENTATIONS, "apps.pages.office.slides.presentation"),
     **dict.fromkeys(packages.OPEN_XML_TEXTS, "apps.pages.office.words.docx"),
     **dict.fromkeys(packages.OPEN_DOCUMENT_TEXTS, "apps.pages.office.words.odt"),

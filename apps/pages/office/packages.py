@@ -83,11 +83,11 @@ def type_of_compound_file(path: str, password: str | None = None) -> str:
 
     Raise UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption.
     """
-    names = stream_names(path)
-    if "EncryptedPackage" in names:
+    names = {name.lower() for name in stream_names(path)}
+    if "encryptedpackage" in names:
         return type_of_archive(path, password)
     for name, media_type in _STREAMS.items():
-        if name in names:
+        if name.lower() in names:
             return media_type
     raise UnsupportedDocument
 

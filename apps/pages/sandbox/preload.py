@@ -29,6 +29,9 @@ _IMPORTED_ON_DEMAND = (
     "msoffcrypto.format.ooxml",
     "numpy.ma",  # by numpy's median and unique
     "apps.pages.pdf.text.second_reader",
+    "olefile",
+    "python_calamine",
+    "xlrd.biffh",
     "PIL.BmpImagePlugin",
     "PIL.GifImagePlugin",
     "PIL.JpegImagePlugin",

@@ -10,7 +10,7 @@ from apps.pages.model.blocks import Block, Revision
 
 MAX_CELLS = 2_000_000
 """How many filled cells of a workbook are read."""
-ROWS_PER_PAGE = 2_000
+ROWS_PER_PAGE = 5_000
 # Tables are written as full rectangles, so this bounds the size of a page.
 MAX_CELLS_PER_PAGE = 40_000
 MAX_CHARACTERS_PER_PAGE = 1_500_000
@@ -55,22 +55,24 @@ class SheetContent:
 
 def page_slices(cells: Sequence[FilledCell]) -> Iterator[slice]:
     """Yield which cells each page of a sheet has: whole rows, and no more than a page may hold."""
-    start = place = 0
+    start = row_start = 0  # the first cells of the page and of its last row
     rows, columns, characters = 0, set[int](), 0
-    while place < len(cells):
-        row_end = place
-        while row_end < len(cells) and cells[row_end].row == cells[place].row:
-            row_end += 1
-        row = cells[place:row_end]
-        size = sum(len(cell.text) for cell in row)
-        new = columns.union(cell.column for cell in row)
-        is_full = (rows + 1) * len(new) > MAX_CELLS_PER_PAGE or characters + size > MAX_CHARACTERS_PER_PAGE
-        if rows and (is_full or rows == ROWS_PER_PAGE):
-            yield slice(start, place)
-            start, rows, characters, new = place, 0, 0, {cell.column for cell in row}
-        rows, columns, characters = rows + 1, new, characters + size
-        place = row_end
-    yield slice(start, place)
+    last_row = -1
+    for place, (row, column, text) in enumerate(cells):
+        if row != last_row:
+            if rows == ROWS_PER_PAGE:
+                yield slice(start, place)
+                start, rows, columns, characters = place, 0, set(), 0
+            last_row, row_start = row, place
+            rows += 1
+        columns.add(column)
+        characters += len(text)
+        if (rows * len(columns) > MAX_CELLS_PER_PAGE or characters > MAX_CHARACTERS_PER_PAGE) and row_start > start:
+            yield slice(start, row_start)
+            start, rows = row_start, 1
+            columns = {cell.column for cell in cells[start : place + 1]}
+            characters = sum(len(cell.text) for cell in cells[start : place + 1])
+    yield slice(start, len(cells))
 
 
 def cell_name(row: int, column: int) -> str:

@@ -69,6 +69,8 @@ Token = tuple[str, str]
 
 def shown(value: float, code: str = GENERAL, *, is_1904: bool = False) -> str:
     """Return a number as ``code`` shows it. ``is_1904``: dates count from 1904-01-01."""
+    if code == GENERAL:
+        return general(value)
     sections = _sections(code)
     tokens, is_signed = _chosen(sections, value)
     if any(kind == "general" for kind, _text in tokens) or not tokens:

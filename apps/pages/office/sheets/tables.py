@@ -50,7 +50,7 @@ def blocks_of(
         kind = BlockType.CAPTION if rest else BlockType.PARAGRAPH
         blocks += [Block(type=kind, box=NO_BOX, text=cell.text, spans=_link(cell, links)) for cell in titles]
         if rest:
-            blocks += _tables(rest, merged, links, has_header=has_start or parted)
+            blocks += tables_of(rest, merged, links, has_header=has_start or parted)
     return blocks
 
 
@@ -91,9 +91,10 @@ def _without_titles(cells: list[FilledCell]) -> tuple[list[FilledCell], list[Fil
     return [], cells
 
 
-def _tables(
+def tables_of(
     cells: Sequence[FilledCell], merged: Sequence[Area], links: Mapping[tuple[int, int], str], *, has_header: bool
 ) -> list[Block]:
+    """Return cells as one table, or as several side by side if it is too wide."""
     rows = sorted({cell.row for cell in cells})
     columns = sorted({cell.column for cell in cells})
     texts = {(cell.row, cell.column): cell for cell in cells}

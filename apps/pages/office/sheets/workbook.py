@@ -15,6 +15,7 @@ from apps.pages.office.sheets.content import SheetContent
 
 PICTURES_NOT_READ = "pictures_not_read"
 HIDDEN_SHEETS = "hidden_sheets_left_out"
+DRAWINGS_NOT_READ = "drawings_not_read"
 NOT_COMPUTED = "formula_not_computed"
 SHEET_HEADING_LEVEL = 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from apps.pages.model.blocks import Block, BlockType, Revision
 from apps.pages.model.errors import TooManyElements
@@ -17,6 +18,7 @@ from apps.pages.office.sheets.number_formats import GENERAL
 from apps.pages.office.sheets.workbook import NOT_COMPUTED
 from apps.pages.office.xml_parts import Element, Relationship, attribute, elements, local_name, part, relationships
 
+MAX_PLAIN_DIGITS = 16
 MAX_ROW, MAX_COLUMN = 1_048_575, 16_383
 _REFERENCE = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
@@ -42,12 +44,13 @@ def read(archive: Archive, name: str, book: BookParts) -> SheetContent:
     tags = ("row", "mergeCell", "hyperlink", "oddHeader", "oddFooter")
     with archive.opened(name) as source:
         for element in elements(source, *(f"{{*}}{tag}" for tag in tags)):
-            kind = local_name(element)
-            if kind == "row":
+            if element.tag.endswith("}row"):
                 number = element.get("r", "")
                 row = min(int(number) - 1, MAX_ROW) if number.isdigit() and int(number) else row + 1
                 _read_row(sheet, element, row, book, masters)
-            elif kind == "mergeCell":
+                continue
+            kind = local_name(element)
+            if kind == "mergeCell":
                 sheet.merged += [area for area in [area_of(element.get("ref", ""))] if area]
             elif kind == "hyperlink":
                 _add_link(sheet, element, links)
@@ -55,7 +58,7 @@ def read(archive: Archive, name: str, book: BookParts) -> SheetContent:
                 block_type = BlockType.PAGE_HEADER if kind == "oddHeader" else BlockType.PAGE_FOOTER
                 side = sheet.before if kind == "oddHeader" else sheet.after
                 side.append(Block(type=block_type, box=NO_BOX, text=text))
-    sheet.cells.sort(key=lambda cell: cell[:2])
+    sheet.cells.sort()  # by row and column
     _add_comments(sheet, archive, links, book)
     for link in links.values():
         if link.kind == "drawing":
@@ -70,30 +73,47 @@ def _read_row(
 ) -> None:
     column = -1
     for cell in element:
-        reference = _REFERENCE.match(cell.get("r", ""))
-        column = min(_column(reference.group(1)), MAX_COLUMN) if reference else column + 1
-        text = ""
-        parts = {child.tag.rpartition("}")[2]: child for child in cell}
-        value = parts["v"].text if "v" in parts else None
-        formula, inline = parts.get("f"), parts.get("is")
+        reference = cell.get("r")
+        column = _column(reference.rstrip("0123456789")) if reference else column + 1
+        value, formula, inline = _parts(cell)
         kind = cell.get("t", "n")
+        text = ""
         if inline is not None:
             text = rich_text(inline)
         elif value:
-            text = _shown(value, kind, cell.get("s", ""), book)
-        if formula is not None:
-            written = _formula(formula, row, column, masters)
-            if not value and kind != "str" and inline is None:
-                sheet.warn(NOT_COMPUTED)
-                text = "=" + written
+            text = _shown(value, kind, cell.get("s"), book)
+        if formula is not None and (written := _formula(formula, row, column, masters)) and not value and kind != "str":
+            sheet.warn(NOT_COMPUTED)
+            text = "=" + written
         if text := text.strip():
             sheet.cells.append(FilledCell(row, column, text))
     if len(sheet.cells) > MAX_CELLS:
         raise TooManyElements(f"The sheet has more than {MAX_CELLS:,} filled cells. Split it.")
 
 
-def _shown(value: str, kind: str, style: str, book: BookParts) -> str:
-    code = book.formats[int(style)] if style.isdigit() and int(style) < len(book.formats) else GENERAL
+def _parts(cell: Element) -> tuple[str | None, Element | None, Element | None]:
+    """Return the value of a cell, its formula and the text that is written in the cell itself."""
+    value = formula = inline = None
+    for child in cell:
+        tag = child.tag
+        if tag.endswith("}v"):
+            value = child.text
+        elif tag.endswith("}f"):
+            formula = child
+        elif tag.endswith("}is"):
+            inline = child
+    return value, formula, inline
+
+
+def _shown(value: str, kind: str, style: str | None, book: BookParts) -> str:
+    code = book.formats[int(style)] if style and style.isdigit() and int(style) < len(book.formats) else GENERAL
+    if kind == "n":
+        if code == GENERAL and len(value) < MAX_PLAIN_DIGITS and value.isdecimal() and value.isascii():
+            return value.lstrip("0") or "0"
+        try:
+            return number_formats.shown(float(value), code, is_1904=book.is_1904)
+        except (ValueError, OverflowError):
+            return clean(value)
     if kind == "s":
         text = book.texts[int(value)] if value.isdigit() and int(value) < len(book.texts) else ""
         return text if code == GENERAL else number_formats.shown_text(text, code)
@@ -101,12 +121,7 @@ def _shown(value: str, kind: str, style: str, book: BookParts) -> str:
         return "TRUE" if value.strip() in ("1", "true") else "FALSE"
     if kind == "d":
         return value.removesuffix("T00:00:00").replace("T", " ")
-    if kind in ("str", "e", "inlineStr"):
-        return clean(_unescaped(value))
-    try:
-        return number_formats.shown(float(value), code, is_1904=book.is_1904)
-    except (ValueError, OverflowError):
-        return clean(value)
+    return clean(_unescaped(value))
 
 
 def _formula(element: Element, row: int, column: int, masters: dict[str, tuple[int, int, str]]) -> str:
@@ -132,11 +147,12 @@ def _unescaped(text: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), text) if "_x" in text else text
 
 
+@lru_cache(MAX_COLUMN + 1)
 def _column(letters: str) -> int:
     number = 0
-    for letter in letters.upper():
-        number = 26 * number + ord(letter) - 64
-    return number - 1
+    for letter in letters.upper()[:3]:
+        number = 26 * number + max(1, min(26, ord(letter) - 64))
+    return min(max(0, number - 1), MAX_COLUMN)
 
 
 def area_of(reference: str) -> Area | None:

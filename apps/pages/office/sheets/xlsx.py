@@ -45,7 +45,7 @@ def open_file(path: str, password: str | None, options: OfficeOptions) -> Workbo
         load = partial(worksheet.read, archive, link.target, book)
         sheets.append(SheetSource(clean(element.get("name", "")), load, _is_short(archive, link.target)))
     return Workbook(
-        packages.type_of_archive(path, password),
+        packages.type_of_parts(archive),
         sheets,
         title=clean(core_title(archive)),
         warnings=(HIDDEN_SHEETS,) if has_hidden else (),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-_ROMAN = ((1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"))
-_ROMAN_ONES = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix")
-MAX_ROMAN = 3_999
+from apps.pages.office.words import numerals
 
 
 class Numbers:
@@ -27,25 +25,13 @@ class Numbers:
 
 def written(number: int, scheme: str) -> str:
     """Return a number as a scheme of DrawingML writes it, such as "arabicPeriod" or "alphaLcParenBoth"."""
+    text = str(number)
     if scheme.startswith("alpha"):
-        text = ""
-        while number > 0:
-            number, letter = divmod(number - 1, 26)
-            text = chr(97 + letter) + text
-    elif scheme.startswith("roman") and 0 < number <= MAX_ROMAN:
-        text = roman(number)
-    else:
-        text = str(number)
+        text = numerals.letters(number)
+    elif scheme.startswith("roman"):
+        text = numerals.roman(number)
     if "Uc" in scheme:
         text = text.upper()
     if scheme.endswith("ParenBoth"):
         return f"({text})"
     return f"{text})" if scheme.endswith("ParenR") else f"{text}."
-
-
-def roman(number: int) -> str:
-    text = ""
-    for value, letters in _ROMAN:
-        count, number = divmod(number, value)
-        text += letters * count
-    return text + _ROMAN_ONES[number]

@@ -50,7 +50,7 @@ class Presentation:
         ]
         self._slides = shown
         warnings = (HIDDEN_SLIDES,) if len(shown) < len(present) else ()
-        media_type = packages.type_of_archive(path, password)
+        media_type = packages.type_of_parts(self._archive)
         title = clean(core_title(self._archive))
         self.facts = DocumentFacts(media_type, len(shown), title=title, warnings=warnings)
 

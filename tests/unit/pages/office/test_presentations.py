@@ -215,7 +215,7 @@ def test_of_alternatives_the_first_that_says_something_is_read(path: Path) -> No
     ("number", "scheme", "text"),
     [
         (3, "arabicPeriod", "3."),
-        (28, "alphaLcParenR", "ab)"),
+        (28, "alphaLcParenR", "bb)"),
         (14, "romanUcPeriod", "XIV."),
         (2, "arabicParenBoth", "(2)"),
     ],

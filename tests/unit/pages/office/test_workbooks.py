@@ -168,7 +168,7 @@ def test_a_long_sheet_has_several_pages_with_all_its_rows(path: Path) -> None:
     with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
         sheet = book.add_worksheet("Long")
         sheet.write(0, 0, "Number")
-        for row in range(1, 4_500):
+        for row in range(1, 10_500):
             sheet.write(row, 0, row)
         book.add_worksheet("Next").write(0, 0, "last")
 
@@ -176,7 +176,7 @@ def test_a_long_sheet_has_several_pages_with_all_its_rows(path: Path) -> None:
 
     assert [page.sheet_name for page in pages] == ["Long", "Long", "Long", "Next"]
     numbers = [row[0] for page in pages[:3] for table in tables(page) for row in table]
-    assert numbers == ["Number", *map(str, range(1, 4_500))]
+    assert numbers == ["Number", *map(str, range(1, 10_500))]
     assert [sum(cell.header for block in page.blocks for cell in block.cells) for page in pages[:3]] == [1, 0, 0]
 
 

@@ -1,0 +1,104 @@
+"""Write the smallest workbooks of formats that no library here writes: xls in a compound file, xlsb."""
+
+from __future__ import annotations
+
+import struct
+import zipfile
+from pathlib import Path
+
+from tests.unit.pages.office.office_files import RELATIONS
+
+SECTOR = 512
+FREE, END, FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
+Value = float | str
+
+
+def write_xls(path: Path, sheets: dict[str, list[list[Value]]], *, code: str = "General", hidden: str = "") -> Path:
+    """Write BIFF8 records. ``code``: the number format of all cells. ``hidden``: the name of a hidden sheet."""
+    bodies = [_sheet(rows) for rows in sheets.values()]
+    names = [name.encode("utf-16-le") for name in sheets]
+    written = struct.pack("<HHB", 164, len(code), 0) + code.encode("ascii")
+    style = struct.pack("<HHHBBBBIIH", 0, 164, 1, 32, 0, 0, 0, 0, 0, 0x20C0)
+    head = _record(0x809, struct.pack("<HHHHII", 0x600, 5, 0, 1997, 0, 0)) + _record(0x41E, written)
+    head += _record(0xE0, style)
+    place = len(head) + sum(4 + 8 + len(name) for name in names) + 4
+    for name, body in zip(names, bodies, strict=True):
+        is_hidden = name.decode("utf-16-le") == hidden
+        head += _record(0x85, struct.pack("<IBBBB", place, is_hidden, 0, len(name) // 2, 1) + name)
+        place += len(body)
+    path.write_bytes(compound("Workbook", head + _record(0x0A) + b"".join(bodies)))
+    return path
+
+
+def _sheet(rows: list[list[Value]]) -> bytes:
+    body = _record(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 1997, 0, 0))
+    for row, values in enumerate(rows):
+        for column, value in enumerate(values):
+            place = struct.pack("<HHH", row, column, 0)
+            if isinstance(value, str):
+                body += _record(0x204, place + struct.pack("<HB", len(value), 1) + value.encode("utf-16-le"))
+            else:
+                body += _record(0x203, place + struct.pack("<d", value))
+    return body + _record(0x0A)
+
+
+def _record(kind: int, content: bytes = b"") -> bytes:
+    return struct.pack("<HH", kind, len(content)) + content
+
+
+def compound(name: str, stream: bytes) -> bytes:
+    """Return a compound file with one stream (MS-CFB): a header, its table, its directory and the stream."""
+    stream = stream.ljust(max(4096, -(-len(stream) // SECTOR) * SECTOR), b"\0")
+    sectors = len(stream) // SECTOR
+    chain = [FAT, END, *range(3, 2 + sectors), END]
+    table = struct.pack(f"<{len(chain)}I", *chain).ljust(SECTOR, b"\xff")
+    header = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    header += struct.pack("<IIIIIIIIII", 0, 1, 1, 0, 4096, END, 0, END, 0, 0).ljust(40, b"\0") + b"\xff" * 4 * 108
+    directory = _entry("Root Entry", 5, 1, END, 0) + _entry(name, 2, FREE, 2, len(stream)) + bytes(256)
+    return header[:SECTOR] + table + directory + stream
+
+
+def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
+    letters = name.encode("utf-16-le")
+    entry = letters.ljust(64, b"\0") + struct.pack("<HBBIII", len(letters) + 2, kind, 1, FREE, FREE, child)
+    return entry + bytes(36) + struct.pack("<IQ", start, size)
+
+
+def write_xlsb(path: Path, name: str, rows: list[list[Value]]) -> Path:
+    def text(value: str) -> bytes:
+        return struct.pack("<I", len(value)) + value.encode("utf-16-le")
+
+    book = _binary(131) + _binary(143) + _binary(156, struct.pack("<II", 0, 1) + text("rId1") + text(name))
+    book += _binary(144) + _binary(132)
+    sheet = (
+        _binary(129) + _binary(148, struct.pack("<IIII", 0, len(rows) - 1, 0, max(map(len, rows)) - 1)) + _binary(145)
+    )
+    for row, values in enumerate(rows):
+        sheet += _binary(0, struct.pack("<I", row) + bytes(13))
+        for column, value in enumerate(values):
+            place = struct.pack("<II", column, 0)
+            is_text = isinstance(value, str)
+            sheet += _binary(6, place + text(value)) if is_text else _binary(5, place + struct.pack("<d", value))
+    sheet += _binary(146) + _binary(130)
+    kind = "application/vnd.ms-excel.sheet.binary.macroEnabled.main"
+    link = '<Relationship Id="rId1" Type="{}/{}" Target="{}"/>'
+    with zipfile.ZipFile(path, "w") as archive:
+        types = f'<Types><Override PartName="/xl/workbook.bin" ContentType="{kind}"/></Types>'
+        archive.writestr("[Content_Types].xml", types)
+        for folder, target in (
+            ("_rels/.rels", "xl/workbook.bin"),
+            ("xl/_rels/workbook.bin.rels", "worksheets/sheet1.bin"),
+        ):
+            relation = link.format(RELATIONS, "worksheet" if "sheets" in target else "officeDocument", target)
+            archive.writestr(folder, f"<Relationships>{relation}</Relationships>")
+        archive.writestr("xl/workbook.bin", book)
+        archive.writestr("xl/worksheets/sheet1.bin", sheet)
+    return path
+
+
+def _binary(kind: int, content: bytes = b"") -> bytes:
+    head = bytes([kind]) if kind < 128 else bytes([kind & 0x7F | 0x80, kind >> 7])
+    size, length = b"", len(content)
+    while length > 127:
+        size, length = size + bytes([length & 0x7F | 0x80]), length >> 7
+    return head + size + bytes([length]) + content

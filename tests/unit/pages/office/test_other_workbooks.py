@@ -1,0 +1,127 @@
+"""Workbooks of older programs and of LibreOffice give what workbooks of today's programs give."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from apps.pages.model.errors import DamagedDocument, EncryptedDocument
+from tests.unit.pages.office.office_files import markdown, read
+from tests.unit.pages.office.older_workbooks import compound, write_xls, write_xlsb
+
+ROWS = [["Product", "Share"], ["Tea & milk", 0.125]]
+SHOWN = "## Sales\n\n|Product|Share|\n|-|-|\n|Tea & milk|12.5%|"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+NAMES = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{space}:1.0"'
+    for name, space in (
+        ("office", "office"),
+        ("table", "table"),
+        ("text", "text"),
+        ("style", "style"),
+        ("draw", "drawing"),
+        ("svg", "svg-compatible"),
+        ("chart", "chart"),
+    )
+)
+
+
+def ods(path: Path, tables: str, styles: str = "", **parts: str) -> Path:
+    body = f"<office:automatic-styles>{styles}</office:automatic-styles><office:body>{tables}</office:body>"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", ODS)
+        archive.writestr("content.xml", f"<office:document-content {NAMES}>{body}</office:document-content>")
+        for name, content in parts.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return path
+
+
+def cell(text: str = "", attributes: str = "", more: str = "") -> str:
+    lines = "".join(f"<text:p>{line}</text:p>" for line in text.split("|")) if text else ""
+    return f"<table:table-cell {attributes}>{more}{lines}</table:table-cell>"
+
+
+def row(*cells: str, attributes: str = "") -> str:
+    return f"<table:table-row {attributes}>{''.join(cells)}</table:table-row>"
+
+
+def table(name: str, *rows: str, attributes: str = "") -> str:
+    return f'<table:table table:name="{name}" {attributes}>{"".join(rows)}</table:table>'
+
+
+def test_xls_has_its_values_as_they_are_shown(tmp_path: Path) -> None:
+    path = write_xls(tmp_path / "old.xls", {"Sales": ROWS, "Secret": [["x"]]}, code="0.0%", hidden="Secret")
+
+    facts, [page] = read(path)
+    assert (facts.media_type, facts.warnings) == ("application/vnd.ms-excel", ("hidden_sheets_left_out",))
+    assert markdown(page) == SHOWN
+    assert [page.sheet_name for page in read(path, hidden_sheets=True)[1]] == ["Sales", "Secret"]
+
+
+def test_xls_whose_records_make_no_sense_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "broken.xls"
+    path.write_bytes(compound("Workbook", b"\x09\x08\xff\xff" * 2_000))
+    with pytest.raises(DamagedDocument):
+        read(path)
+
+
+def test_xlsb_has_its_values_without_their_formats(tmp_path: Path) -> None:
+    facts, [page] = read(write_xlsb(tmp_path / "binary.xlsb", "Sales", ROWS))
+
+    assert facts.media_type == "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
+    assert markdown(page) == SHOWN.replace("12.5%", "0.125")
+
+
+def test_ods_has_the_text_of_its_cells(tmp_path: Path) -> None:
+    note = "<office:annotation><text:p>Counted twice</text:p></office:annotation>"
+    rows = (
+        row(cell("Product"), cell("Share")),
+        row(cell("Tea &amp;<text:s/>milk"), cell("12.5%", 'office:value-type="percentage"', note)),
+    )
+    _facts, [page] = read(ods(tmp_path / "free.ods", table("Sales", *rows)))
+
+    assert markdown(page) == f"{SHOWN}\n\nB2: Counted twice"
+
+
+def test_repeated_rows_and_cells_are_there_as_often_and_empty_ones_cost_nothing(tmp_path: Path) -> None:
+    rows = (
+        row(cell("a", 'table:number-columns-repeated="2"'), attributes='table:number-rows-repeated="2"'),
+        row(
+            cell(attributes='table:number-columns-repeated="16384"'), attributes='table:number-rows-repeated="1048573"'
+        ),
+        row(cell("end")),
+    )
+    [page] = read(ods(tmp_path / "free.ods", table("T", *rows)))[1]
+
+    assert markdown(page) == "## T\n\n|a|a|\n|-|-|\n|a|a|\n\nend"
+
+
+def test_spans_links_hidden_sheets_and_charts_of_ods_are_read(tmp_path: Path) -> None:
+    link = '<text:p><text:a xmlns:x="http://www.w3.org/1999/xlink" x:href="https://example.org">more</text:a></text:p>'
+    address = 'xmlns:x="http://www.w3.org/1999/xlink" x:href="./Object 1"'
+    frame = f"<draw:frame><draw:object {address}/><draw:image/></draw:frame>"
+    chart = table("local-table", row(cell(), cell("Ducks")), row(cell("2023"), cell("80")))
+    style = '<style:style style:name="ta2"><style:table-properties table:display="false"/></style:style>'
+    shown = table(
+        "One",
+        row(cell("Both", 'table:number-columns-spanned="2"'), "<table:covered-table-cell/>", cell("Other")),
+        row(cell(more=link), cell("1"), cell("2")),
+        f"<table:shapes>{frame}</table:shapes>",
+    )
+    hidden = table("Two", row(cell("x")), attributes='table:style-name="ta2"')
+    parts = {"Object 1__content.xml": f"<office:d {NAMES}><chart:chart>{chart}</chart:chart></office:d>"}
+    facts, [page] = read(ods(tmp_path / "free.ods", shown + hidden, style, **parts))
+
+    assert facts.warnings == ("hidden_sheets_left_out",)
+    assert page.blocks[1].cells[0].column_span == 2
+    assert "[more](https://example.org)" in markdown(page)
+    assert markdown(page).endswith("||Ducks|\n|-|-|\n|2023|80|")
+    assert page.warnings == ()
+
+
+def test_ods_with_a_password_is_refused(tmp_path: Path) -> None:
+    path = ods(tmp_path / "locked.ods", "", **{"META-INF__manifest.xml": "<m><encryption-data/></m>"})
+    with pytest.raises(EncryptedDocument):
+        read(path)
