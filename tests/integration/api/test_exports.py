@@ -64,13 +64,14 @@ def test_every_export_has_its_address_type_and_link(api: Api, job_id: str) -> No
     types = {
         "chunks.jsonl": "application/x-ndjson; charset=utf-8",
         "document.html": "text/html; charset=utf-8",
+        "document.docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         "searchable.pdf": "application/pdf",
         "document.hocr": "text/html; charset=utf-8",
         "alto.xml": "application/xml; charset=utf-8",
         "tables.zip": "application/zip",
         "everything.zip": "application/zip",
     }
-    names = ("chunks", "html", "searchable_pdf", "hocr", "alto", "csv", "zip")
+    names = ("chunks", "html", "docx", "searchable_pdf", "hocr", "alto", "csv", "zip")
     listed = body_of(api.job(job_id, *(f"{name}_content_metadata" for name in names)))["result_content_metadata"]
     for name, (file_name, media_type) in zip(names, types.items(), strict=True):
         response = api.get(f"{PARSE}/{job_id}/result/{file_name}")
@@ -94,7 +95,9 @@ def test_the_searchable_pdf_shows_the_pages_and_has_their_text(api: Api, job_id:
 def test_the_archive_has_every_file_of_the_result(api: Api, job_id: str) -> None:
     content = content_of(api.get(f"{PARSE}/{job_id}/result/everything.zip"))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert {"markdown.md", "items.json", "chunks.jsonl", "document.html", "alto.xml"} <= set(archive.namelist())
+        assert {"markdown.md", "items.json", "chunks.jsonl", "document.html", "document.docx"} <= set(
+            archive.namelist()
+        )
         for name in ("markdown.md", "document.html"):
             assert archive.read(name) == content_of(api.get(f"{PARSE}/{job_id}/result/{name}"))
         assert archive.read("tables/page_1_table_1.csv").decode("utf-8-sig") == "Cargo,Tons\nCoal,1200\n"

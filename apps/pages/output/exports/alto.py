@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 from xml.sax.saxutils import escape, quoteattr
@@ -10,9 +9,9 @@ from xml.sax.saxutils import escape, quoteattr
 from apps.pages.model.blocks import BlockType, Page, PageFailure
 from apps.pages.model.geometry import Box
 from apps.pages.output.exports.text_lines import placed_lines
+from apps.pages.output.exports.xml_text import xml_text
 
 _SCALE = 1200 / 72
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _HEAD = """\
 <?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" SCHEMAVERSION="4.4">
@@ -26,7 +25,7 @@ _HEAD = """\
 
 def write_alto(pages: Iterable[Page | PageFailure], out: BinaryIO, *, title: str) -> None:
     """Write the pages, whose blocks are finished. Failed pages are left out."""
-    out.write(_HEAD.format(title=escape(_NOT_IN_XML.sub("", title))).encode())
+    out.write(_HEAD.format(title=escape(xml_text(title))).encode())
     for page in pages:
         if isinstance(page, Page):
             for part in _page(page):
@@ -46,7 +45,7 @@ def _page(page: Page) -> Iterator[str]:
             for number, line in enumerate(lines, 1):
                 yield f'<TextLine ID="line_{name}_{number}" {_place(line.box)}>'
                 yield "<SP/>".join(
-                    f"<String CONTENT={quoteattr(_NOT_IN_XML.sub('', word.text))} {_place(word.box)}"
+                    f"<String CONTENT={quoteattr(xml_text(word.text))} {_place(word.box)}"
                     + ("/>" if word.confidence is None else f' WC="{word.confidence:.3f}"/>')
                     for word in line.words
                 )

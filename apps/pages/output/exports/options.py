@@ -9,6 +9,7 @@ import msgspec
 FILE_NAMES = {
     "chunks": "chunks.jsonl",
     "html": "document.html",
+    "docx": "document.docx",
     "searchable_pdf": "searchable.pdf",
     "hocr": "document.hocr",
     "alto": "alto.xml",

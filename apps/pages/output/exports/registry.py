@@ -63,6 +63,12 @@ def _html(source: ExportSource, out: BinaryIO) -> None:
     write_html(source.finished(), out, title=source.title, language=source.language, picture_of=source.picture_of)
 
 
+def _docx(source: ExportSource, out: BinaryIO) -> None:
+    from apps.pages.output.exports.word_document import write_docx
+
+    write_docx(source.finished(), out, title=source.title, picture_of=source.picture_of)
+
+
 def _searchable_pdf(source: ExportSource, out: BinaryIO) -> None:
     from apps.pages.output.exports.searchable_pdf import write_searchable_pdf
 
@@ -102,6 +108,7 @@ EXPORTS = {
     for name, media_type, write in (
         ("chunks", "application/x-ndjson; charset=utf-8", _chunks),
         ("html", "text/html; charset=utf-8", _html),
+        ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", _docx),
         ("searchable_pdf", "application/pdf", _searchable_pdf),
         ("hocr", "text/html; charset=utf-8", _hocr),
         ("alto", "application/xml; charset=utf-8", _alto),
@@ -112,4 +119,4 @@ EXPORTS = {
 BY_FILE_NAME = {export.file_name: export for export in EXPORTS.values()}
 _STORED = (*OUTPUTS, GROUNDED_ITEMS, SPREADSHEET)
 # Not the tables, which are files of their own, and not the searchable PDF, which has a picture of each page.
-_IN_ZIP = ("chunks", "html", "hocr", "alto")
+_IN_ZIP = ("chunks", "html", "docx", "hocr", "alto")
