@@ -16,6 +16,9 @@ _SENTENCES = {
         "Formulas without a stored value are given as they are written. Open the file in a spreadsheet program, "
         "save it and send the copy."
     ),
+    "quotes_not_closed": (
+        "A quotation mark in a table of plain text is never closed, so quotation marks were read as characters."
+    ),
     "drawings_not_read": (
         "Charts, pictures and text boxes of an xls or xlsb workbook were not read. Save it as xlsx and send that."
     ),

@@ -138,7 +138,7 @@ def tables_of(
 def _header_rows(
     rows: Sequence[int], texts: Mapping[tuple[int, int], FilledCell], spans: Mapping[tuple[int, int], tuple[int, int]]
 ) -> int:
-    """Return how many of the first rows are names of columns: text alone; more than one below names that are merged."""
+    """Return how many of the first rows are names of columns; more than one if names have others below them."""
     by_row: dict[int, list[FilledCell]] = {row: [] for row in rows[: MAX_HEADER_ROWS + 1]}
     for cell in texts.values():
         if cell.row in by_row:
@@ -148,7 +148,12 @@ def _header_rows(
         if not _are_names(by_row[row], by_row.get(rows[place + 1], ())):
             break
         headers += 1
-        if not any(spans.get((cell.row, cell.column), (1, 1))[1] > 1 for cell in by_row[row]):
+        below = by_row.get(rows[place + 1], [])
+        is_above_names = any(spans.get((cell.row, cell.column), (1, 1))[1] > 1 for cell in by_row[row])
+        # A row that begins further right, over numbers, names parts of the columns above it.
+        begins_further_right = bool(below) and below[0].column > by_row[row][0].column
+        after = by_row.get(rows[place + 2], []) if place + 2 < len(rows) else []
+        if not is_above_names and not (begins_further_right and any(is_number(cell.text) for cell in after)):
             break
     return headers
 

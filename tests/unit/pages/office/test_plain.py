@@ -76,6 +76,52 @@ def test_a_long_table_has_all_its_rows_on_several_pages(path: Path) -> None:
     assert numbers == ["n", *map(str, range(4_500))]
 
 
+def cells_of(page: Page) -> list[list[list[str]]]:
+    return [[[cell.text for cell in row] for row in rows_of(block.cells)] for block in page.blocks if block.cells]
+
+
+def test_titles_above_a_table_and_headers_of_two_rows_are_found(path: Path) -> None:
+    _facts, [page] = read(path, b"Ballots of 2024\nGroup,Number,Results,\n,,Share,Time\nBlind,5,34%,1199\n", ".csv")
+
+    assert (page.blocks[0].type, page.blocks[0].text) == (BlockType.CAPTION, "Ballots of 2024")
+    headers = [cell.text for cell in page.blocks[1].cells if cell.header]
+    assert headers == ["Group", "Number", "Results", "", "", "", "Share", "Time"]
+
+
+def test_a_table_of_numbers_has_no_header(path: Path) -> None:
+    _facts, [page] = read(path, b"1,2\n3,4\n", ".csv")
+    assert not any(cell.header for cell in page.blocks[0].cells)
+
+
+@pytest.mark.parametrize(
+    ("content", "rows"),
+    [
+        (b"sep=;\na;b,c\n", [["a", "b,c"]]),
+        (b"Dear Ann, hello\nthis is\nno table\nat all\n", [["Dear Ann, hello"], ["this is"], ["no table"], ["at all"]]),
+        (b'a,b\n"say \\"hi\\", Bo",2\n', [["a", "b"], ['say "hi", Bo', "2"]]),
+        (b'a,b\n1, "x, y"\n', [["a", "b"], ["1", "x, y"]]),
+        (b"a,b\r1,2\r", [["a", "b"], ["1", "2"]]),
+        (b"a,b,c\n1\n2,3,4,5\n", [["a", "b", "c", ""], ["1", "", "", ""], ["2", "3", "4", "5"]]),
+    ],
+)
+def test_tables_of_other_habits_are_read(path: Path, content: bytes, rows: list[list[str]]) -> None:
+    _facts, [page] = read(path, content, ".csv")
+    assert cells_of(page) == [rows]
+
+
+def test_a_quote_that_is_never_closed_costs_no_rows(path: Path) -> None:
+    facts, [page] = read(path, b'a,b\n1,"x\n2,y\n3,z\n4,w\n', ".csv")
+
+    assert cells_of(page) == [[["a", "b"], ["1", '"x'], ["2", "y"], ["3", "z"], ["4", "w"]]]
+    assert facts.warnings == ("quotes_not_closed",)
+
+
+def test_a_wide_table_is_several_side_by_side_with_all_its_fields(path: Path) -> None:
+    _facts, [page] = read(path, ",".join(f"n{number}" for number in range(1_201)).encode(), ".csv")
+
+    assert [len(block.cells) for block in page.blocks] == [500, 500, 201]
+
+
 @pytest.mark.parametrize("content", [b"MZ\x90\0" + bytes(80), b"%!PS-Adobe-3.0"])
 def test_what_is_no_text_is_refused(path: Path, content: bytes) -> None:
     with pytest.raises(UnsupportedDocument):
