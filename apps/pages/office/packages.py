@@ -37,6 +37,8 @@ OPEN_XML_WORKBOOKS = tuple(
 )
 _OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 OPEN_DOCUMENT_TEXTS = (f"{_OPEN_DOCUMENT}text", f"{_OPEN_DOCUMENT}text-template")
+OPEN_DOCUMENT_WORKBOOKS = (f"{_OPEN_DOCUMENT}spreadsheet", f"{_OPEN_DOCUMENT}spreadsheet-template")
+OPEN_DOCUMENT_PRESENTATIONS = (f"{_OPEN_DOCUMENT}presentation", f"{_OPEN_DOCUMENT}presentation-template")
 OPEN_XML_TEXTS = tuple(
     media_type for media_type in _MAIN_PARTS.values() if "ms-word" in media_type or "wordprocessingml" in media_type
 )

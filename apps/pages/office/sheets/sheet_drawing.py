@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import NO_BOX
-from apps.pages.model.text.safe_text import clean
 from apps.pages.office.archive import Archive
 from apps.pages.office.drawing import charts, diagrams, texts
+from apps.pages.office.drawing.pictures import alternative_text
 from apps.pages.office.sheets.content import SheetContent
 from apps.pages.office.sheets.workbook import PICTURES_NOT_READ
 from apps.pages.office.xml_parts import Element, Relationship, attribute, local_name, part, relationships
@@ -54,4 +54,4 @@ def picture(element: Element) -> Block:
     """Return a picture with its alternative text; its name says nothing."""
     properties = element.find("*/{*}cNvPr")
     text = properties.get("descr") or properties.get("title") or "" if properties is not None else ""
-    return Block(type=BlockType.PICTURE, box=NO_BOX, text=clean(" ".join(text.split())))
+    return Block(type=BlockType.PICTURE, box=NO_BOX, description=alternative_text(text))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.model.office_options import OfficeOptions
-from apps.pages.model.text.safe_text import clean
 from apps.pages.office.archive import Archive
 from apps.pages.office.drawing import charts, diagrams, tables, texts
+from apps.pages.office.drawing.pictures import alternative_text
 from apps.pages.office.slides import numbering
 from apps.pages.office.slides.geometry import Scale, box_of, scale_of
 from apps.pages.office.slides.placeholders import TITLES, Inheritance, placeholder
@@ -151,7 +151,7 @@ class SlideReader:
         if not self._options.skips_embedded_data:
             return blocks
         titles = [block.text for block in blocks if block.type is BlockType.CAPTION]
-        return [Block(type=BlockType.PICTURE, box=box, text=" ".join(titles))]
+        return [Block(type=BlockType.PICTURE, box=box, description=" ".join(titles))]
 
     def _picture(self, shape: Element, box: Box) -> Block:
         properties = shape.find("*/{*}cNvPr")
@@ -161,7 +161,7 @@ class SlideReader:
             local_name(element) in media for element in shape.find("*/{*}nvPr")
         ):
             self._found.warn(EMBEDDED_FILES)
-        return Block(type=BlockType.PICTURE, box=box, text=clean(" ".join(text.split())))
+        return Block(type=BlockType.PICTURE, box=box, description=alternative_text(text))
 
 
 def notes_of(archive: Archive, name: str) -> str:

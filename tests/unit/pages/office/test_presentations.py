@@ -193,7 +193,7 @@ def test_the_data_of_charts_is_a_table_unless_it_is_not_wanted(path: Path) -> No
 
     assert markdown(read(file)[1][0]) == "Ducks\n\n||Ducks|\n|-|-|\n|2023|50%|"
     [page] = read(file, skips_embedded_data=True)[1]
-    assert [(block.type, block.text) for block in page.blocks] == [(BlockType.PICTURE, "Ducks")]
+    assert [(block.type, block.description) for block in page.blocks] == [(BlockType.PICTURE, "Ducks")]
 
 
 def test_pictures_and_embedded_files_are_named_by_warnings(path: Path) -> None:
@@ -201,7 +201,7 @@ def test_pictures_and_embedded_files_are_named_by_warnings(path: Path) -> None:
     frame = "<p:graphicFrame><a:graphic><a:graphicData><p:oleObj/></a:graphicData></a:graphic></p:graphicFrame>"
     [page] = read(deck(path, slide(picture, frame)))[1]
 
-    assert [block.text for block in page.blocks] == ["A duck", ""]
+    assert [block.description for block in page.blocks] == ["A duck", ""]
     assert set(page.warnings) == {"pictures_not_read", "embedded_files_not_read"}
 
 
