@@ -8,7 +8,7 @@ import sys
 
 BENCHMARKS = [
     *("pages", "isolation", "service", "quality", "fidelity", "statusz", "edge", "memory", "sizing"),
-    *("office", "office_speed"),
+    *("office", "office_speed", "chunks"),
 ]
 
 
