@@ -163,8 +163,13 @@ def _are_names(row: Sequence[FilledCell], below: Sequence[FilledCell]) -> bool:
     names = [cell for cell in row if not _YEAR.fullmatch(cell.text)]
     if not names and len(row) < 2:
         return False
-    if any(is_number(cell.text) or len(cell.text) > MAX_NAME_CHARACTERS for cell in names):
-        return False
+    texts_below = {cell.column: cell.text for cell in below}
+    for cell in names:
+        # Numbers are names only above what is no number.
+        if len(cell.text) > MAX_NAME_CHARACTERS or (
+            is_number(cell.text) and is_number(texts_below.get(cell.column, "0"))
+        ):
+            return False
     patterns = {(cell.column, _DIGITS.sub("9", cell.text)) for cell in below}
     return not any(
         _DIGITS.search(cell.text) and (cell.column, _DIGITS.sub("9", cell.text)) in patterns for cell in names

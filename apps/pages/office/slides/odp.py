@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from apps.pages.model.blocks import Block, BlockType, Page, Revision
+from apps.pages.model.blocks import Block, BlockType, Cell, Page, Revision
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import DamagedDocument
 from apps.pages.model.geometry import NO_BOX, Box
@@ -44,9 +44,6 @@ class OpenDocumentPresentation:
             raise DamagedDocument("The file has no slides part. Open it in its program and save it again.")
         self._archive, self._options = archive, options
         self._styles = OdfStyles(styles, content)
-        layout = next(styles.iter("{*}page-layout-properties"), None) if styles is not None else None
-        self._width = points(layout, "page-width") or DEFAULT_WIDTH
-        self._height = points(layout, "page-height") or DEFAULT_HEIGHT
         hidden = {
             attribute(style, "name")
             for style in content.iter("{*}style")
@@ -54,6 +51,7 @@ class OpenDocumentPresentation:
             if attribute(properties, "visibility") == "hidden"
         }
         slides = shown.findall("{*}page")
+        self._width, self._height = _size(styles, attribute(slides[0], "master-page-name") if slides else "")
         self._slides = [
             slide for slide in slides if options.hidden_slides or attribute(slide, "style-name") not in hidden
         ]
@@ -139,13 +137,35 @@ class OpenDocumentPresentation:
     def _flow_blocks(self, element: Element) -> list[Block]:
         flow = OdfFlow(self._styles)
         flow.read(element)
-        return [block for page in flow.pages for block in page.blocks]
+        blocks = [block for page in flow.pages for block in page.blocks]
+        return [msgspec.structs.replace(block, cells=tuple(map(_without_bullet, block.cells))) for block in blocks]
+
+
+def _without_bullet(cell: Cell) -> Cell:
+    """Return a cell without the bullet that programs declare for its only paragraph and do not show."""
+    if not cell.text.startswith("- ") or "\n" in cell.text:
+        return cell
+    text, spans = spanned_text.shifted((cell.text[2:], cell.spans), 2)
+    return msgspec.structs.replace(cell, text=text, spans=spans)
 
 
 def open_file(path: str, password: str | None, options: OfficeOptions) -> OpenDocumentPresentation:
     archive = Archive(path, password)
     packages.refuse_encrypted_open_document(archive, password)
     return OpenDocumentPresentation(archive, options)
+
+
+def _size(styles: Element | None, master_name: str) -> tuple[float, float]:
+    """Return the size of slides with this master; handouts and notes have sizes of their own."""
+    masters = styles.iter("{*}master-page") if styles is not None else ()
+    names = {attribute(master, "name"): attribute(master, "page-layout-name") for master in masters}
+    for layout in styles.iter("{*}page-layout") if styles is not None else ():
+        if attribute(layout, "name") == names.get(master_name):
+            properties = layout.find("{*}page-layout-properties")
+            width, height = points(properties, "page-width"), points(properties, "page-height")
+            if width and height:
+                return width, height
+    return DEFAULT_WIDTH, DEFAULT_HEIGHT
 
 
 def _shapes(parent: Element, depth: int = 0) -> Iterator[Element]:

@@ -105,12 +105,12 @@ class SlideReader:
         kind = mark.get("type", "") if mark is not None else "other"
         if kind in TITLES and paragraphs:
             text, spans = texts.joined(paragraphs, " ")
-            return [Block(type=BlockType.HEADING, box=box, text=text, spans=spans, level=1)]
+            return [Block(type=BlockType.HEADING, box=box, text=text.replace("\n", " "), spans=spans, level=1)]
         if kind in _RUNNING:
             return [Block(type=_RUNNING[kind], box=box, text=paragraph.text) for paragraph in paragraphs]
         if kind == "subTitle" and len(paragraphs) == 1 and len(paragraphs[0].text) <= MAX_SUBTITLE_CHARACTERS:
             text, spans = texts.joined(paragraphs, " ")
-            return [Block(type=BlockType.HEADING, box=box, text=text, spans=spans, level=2)]
+            return [Block(type=BlockType.HEADING, box=box, text=text.replace("\n", " "), spans=spans, level=2)]
         blocks = []
         numbers = numbering.Numbers()
         for paragraph in paragraphs:
@@ -121,7 +121,7 @@ class SlideReader:
                 Block(
                     type=BlockType.LIST_ITEM if is_item else BlockType.PARAGRAPH,
                     box=box,
-                    text=paragraph.text,
+                    text=paragraph.text.replace("\n", " ") if is_item else paragraph.text,
                     spans=paragraph.spans,
                     level=paragraph.level + 1 if is_item else 0,
                     marker=marker,

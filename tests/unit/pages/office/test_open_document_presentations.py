@@ -30,7 +30,11 @@ HIDDEN = '<style:style style:name="dp2"><style:drawing-page-properties presentat
 
 
 def deck(path: Path, *slides: str) -> Path:
-    layout = '<style:page-layout-properties fo:page-width="10in" fo:page-height="7.5in"/>'
+    layout = '<style:page-layout style:name="notes"><style:page-layout-properties/></style:page-layout>'
+    layout += (
+        '<style:page-layout style:name="PM1"><style:page-layout-properties fo:page-width="10in" fo:page-height="5in"/>'
+        '</style:page-layout><style:master-page style:name="Main" style:page-layout-name="PM1"/>'
+    )
     body = f"<office:automatic-styles>{HIDDEN}</office:automatic-styles><office:body><office:presentation>"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("mimetype", ODP)
@@ -44,7 +48,7 @@ def deck(path: Path, *slides: str) -> Path:
 
 
 def slide(*shapes: str, style: str = "dp1") -> str:
-    return f'<draw:page draw:style-name="{style}">{"".join(shapes)}</draw:page>'
+    return f'<draw:page draw:style-name="{style}" draw:master-page-name="Main">{"".join(shapes)}</draw:page>'
 
 
 def frame(content: str, place: str = "1in 1in 2in 1in", kind: str = "") -> str:
@@ -70,7 +74,7 @@ def test_a_slide_has_its_title_first_its_places_and_its_notes(path: Path) -> Non
     facts, [page] = read(deck(path, slide(frame(text_box("Some text")), title, notes)))
 
     assert facts.media_type == ODP
-    assert (page.width, page.height) == (720.0, 540.0)
+    assert (page.width, page.height) == (720.0, 360.0)
     assert markdown(page) == "# Results of May\n\nSome text"
     assert [block.box for block in page.blocks] == [Box(72, 36, 648, 108), Box(72, 72, 216, 144)]
     assert page.speaker_notes == "Say hello"

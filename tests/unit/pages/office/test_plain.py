@@ -93,6 +93,11 @@ def test_a_table_of_numbers_has_no_header(path: Path) -> None:
     assert not any(cell.header for cell in page.blocks[0].cells)
 
 
+def test_numbers_above_texts_are_names_of_columns(path: Path) -> None:
+    _facts, [page] = read(path, b"1,2\na,b\nc,d\n", ".csv")
+    assert [cell.text for cell in page.blocks[0].cells if cell.header] == ["1", "2"]
+
+
 @pytest.mark.parametrize(
     ("content", "rows"),
     [

@@ -70,10 +70,11 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_slide_has_its_title_first_and_its_shapes_at_their_places(path: Path) -> None:
     body = shape("Some text", "36 100 400 200")
-    _facts, [page] = read(deck(path, slide(body, shape("Results", "36 20 640 60", "title"))))
+    lines = "<a:p><a:r><a:t>Results</a:t></a:r><a:br/><a:r><a:t>of May</a:t></a:r></a:p>"
+    _facts, [page] = read(deck(path, slide(body, shape(lines, "36 20 640 60", "title"))))
 
     assert (page.width, page.height) == (720.0, 540.0)
-    assert markdown(page) == "# Results\n\nSome text"
+    assert markdown(page) == "# Results of May\n\nSome text"
     assert [block.box for block in page.blocks] == [Box(36, 20, 676, 80), Box(36, 100, 436, 300)]
 
 
