@@ -41,6 +41,6 @@ def drawn_boxes(jpeg: bytes, page: dict[str, Any]) -> bytes:
 
 
 def _corners(item: dict[str, Any], across: float, down: float) -> Iterator[tuple[float, float, float, float]]:
-    for box in item["bbox"]:
+    for box in item.get("bbox", ()):
         left, top = box["x"] * across, box["y"] * down
         yield left, top, max(left, left + box["w"] * across), max(top, top + box["h"] * down)

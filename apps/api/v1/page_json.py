@@ -68,7 +68,8 @@ def _images(page: StoredPage, kinds: frozenset[str]) -> Iterator[Json]:
         size = {"x": 0.0, "y": 0.0, "w": page.items["page_width"], "h": page.items["page_height"]}
         yield _image(f"page_{page.number}.jpg", size, "full_page_screenshot", PAGE_DPI)
     if kinds & {"layout", "embedded"}:
-        boxes = [box for item in page.items.get("items", []) if item["type"] == "image" for box in item["bbox"][:1]]
+        images = [item for item in page.items.get("items", []) if item["type"] == "image"]
+        boxes = [box for item in images for box in item.get("bbox", [])[:1]]
         for count, box in enumerate(boxes, 1):
             yield _image(f"img_p{page.number - 1}_{count}.jpg", box, "object", ZOOM_DPI)
 

@@ -146,6 +146,6 @@ def _page(job: ParseJob, number: int) -> dict[str, Any] | None:
 
 
 def picture_boxes(page: dict[str, Any]) -> list[Box]:
-    """Return the boxes of the pictures on a page, in points."""
-    found = [item["bbox"][0] for item in page.get("items", ()) if item["type"] == "image"]
+    """Return the boxes of the pictures on a page, in points; pictures without a known place are left out."""
+    found = [item["bbox"][0] for item in page.get("items", ()) if item["type"] == "image" and item.get("bbox")]
     return [Box(box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"]) for box in found]

@@ -196,8 +196,8 @@ def test_each_json_file_of_a_result_follows_its_published_schema(api: Api, finis
             assert schema["$id"] == each["url"]
             validator = Draft202012Validator(_closed(schema))
             file = content_of(api.get(f"{PARSE}/{job_id}/result/{each['file']}"))
-            for text in file.splitlines() if each["each_line"] else [file]:
-                assert [error.message for error in validator.iter_errors(json.loads(text))] == []
+            for part in file.splitlines() if each["each_line"] else [file]:
+                assert [error.message for error in validator.iter_errors(json.loads(part))] == []
                 checked[each["file"]] += 1
     assert min(checked.values()) >= 3
     assert code_of(Client().get("/api/schemas/secrets.json"), 404) == "not_found"

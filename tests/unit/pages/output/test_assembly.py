@@ -23,7 +23,7 @@ from apps.pages.model.blocks import (
     find_page,
 )
 from apps.pages.model.errors import GarbledPage
-from apps.pages.model.geometry import Box, union
+from apps.pages.model.geometry import NO_BOX, Box, union
 from apps.pages.output.assembly import RenderOptions
 from tests.unit.pages.drawing import assembled, page, text_block
 
@@ -263,3 +263,14 @@ def test_check_boxes_have_labels_of_their_own(marker: str, label: str) -> None:
     (listed,) = items_of(text_block("paid", kind=ITEM, marker=marker, level=1))
 
     assert [box["label"] for box in listed["bbox"]] == [label]
+
+
+def test_a_picture_without_a_place_has_no_box_and_no_address() -> None:
+    placed = Block(BlockType.PICTURE, Box(72, 400, 200, 500))
+    blocks = page(Block(BlockType.PICTURE, NO_BOX, description="A leaf"), placed)
+    _, files = assembled([blocks], RenderOptions(picture_urls="/images/"))
+    (found,) = pages_of(files["items.json"])
+    assert [("bbox" in item, item["url"]) for item in found["items"]] == [
+        (False, ""),
+        (True, "/images/page_1_picture_1.jpg"),
+    ]
