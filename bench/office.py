@@ -52,8 +52,13 @@ def main() -> int:
             converters[name] = other_program(arguments.peers / name, options)
     figures = []
     for name, convert in converters.items():
+        begun = time.perf_counter()
+        found = {document.stem: convert(document) for document in documents}
+        seconds = round(time.perf_counter() - begun, 1)
         for kind, of_kind in [*sorted(by_kind.items()), ("all", documents)]:
-            figures += measured(name, kind, of_kind, convert, each=arguments.each and kind == "all")
+            scores = scores_of({each.stem: found[each.stem] for each in of_kind}, each=arguments.each and kind == "all")
+            figures += [{"what": f"{name} {kind} {metric}", "value": value} for metric, value in scores.items()]
+        figures.append({"what": f"{name} seconds for {len(documents)} documents", "value": seconds})
     for figure in figures:
         print(f"{figure['what']:<40}{figure['value']:>9}")
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
@@ -61,28 +66,22 @@ def main() -> int:
     return 0
 
 
-def measured(
-    name: str, kind: str, documents: list[Path], convert: Callable[[Path], str], *, each: bool
-) -> list[dict[str, object]]:
-    """Convert and score these documents. A document that the program does not read counts as empty."""
+def scores_of(found: dict[str, str], *, each: bool) -> dict[str, float]:
+    """Return the mean of each metric for the Markdown found in these documents. What is not read counts as empty."""
     with tempfile.TemporaryDirectory(prefix="leafmill-office-") as folder:
         out, truth = Path(folder) / "out", Path(folder) / "truth"
         out.mkdir()
         truth.mkdir()
-        begun = time.perf_counter()
-        for document in documents:
-            (out / f"{document.stem}.md").write_text(convert(document))
-            (truth / f"{document.stem}.md").write_bytes((CORPUS / "truth" / f"{document.stem}.md").read_bytes())
-        seconds = time.perf_counter() - begun
+        for stem, markdown in found.items():
+            (out / f"{stem}.md").write_text(markdown)
+            (truth / f"{stem}.md").write_bytes((CORPUS / "truth" / f"{stem}.md").read_bytes())
         report = Path(folder) / "score.json"
         command = [sys.executable, str(SHARED / "score" / "score.py"), str(out), str(truth), "--out", str(report)]
         done = subprocess.run([*command, *([] if each else ["--quiet"])], check=True, capture_output=True, text=True)
         if each:
-            print(f"--- {name}\n{done.stdout}")
+            print(done.stdout)
         means = json.loads(report.read_text())["summary"]["means"]
-    scores = [(metric, means[metric]) for metric in METRICS if isinstance(means.get(metric), float)]
-    figures = [{"what": f"{name} {kind} {metric}", "value": round(value, 4)} for metric, value in scores]
-    return [*figures, {"what": f"{name} {kind} seconds for {len(documents)}", "value": round(seconds, 1)}]
+    return {metric: round(means[metric], 4) for metric in METRICS if isinstance(means.get(metric), float)}
 
 
 def leafmill(document: Path) -> str:
