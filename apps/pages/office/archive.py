@@ -26,9 +26,13 @@ _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSErro
 class Archive:
     """An open ZIP file. Names of parts are compared as office programs do it: without regard to case."""
 
-    def __init__(self, path: str, password: str | None = None) -> None:
-        """Raise DamagedDocument, ArchiveTooLarge for too many or overlapping entries, and as ``decrypted`` does."""
-        source: IO[bytes] = open(path, "rb")  # noqa: PTH123, SIM115 (open as long as the document is)
+    def __init__(self, path: str | IO[bytes], password: str | None = None) -> None:
+        """Raise DamagedDocument, ArchiveTooLarge for too many or overlapping entries, and as ``decrypted`` does.
+
+        ``path``: of a file, or the open file.
+        """
+        # Open as long as the document is.
+        source = open(path, "rb") if isinstance(path, str) else path  # noqa: PTH123, SIM115
         if source.read(len(encryption.COMPOUND)) == encryption.COMPOUND:
             source = encryption.decrypted(source, password)
         try:

@@ -29,6 +29,7 @@ _IMPORTED_ON_DEMAND = (
     "msoffcrypto.format.ooxml",
     "numpy.ma",  # by numpy's median and unique
     "apps.pages.pdf.text.second_reader",
+    "formualizer",
     "olefile",
     "python_calamine",
     "xlrd.biffh",

@@ -55,7 +55,8 @@ def _paragraph(element: Element, links: Mapping[str, Relationship]) -> ShapePara
     whole = "".join(text for text, _look in pieces)
     indent = len(whole) - len(whole.lstrip())
     text = whole.strip()
-    spans, place = [], -indent
+    spans: list[tuple[int, int, dict[str, object]]] = []
+    place = -indent
     for piece, look in pieces:
         start, end = max(0, place), min(len(text), place + len(piece))
         place += len(piece)

@@ -44,7 +44,7 @@ def blocks_of(
     blocks = []
     for island in islands:
         if len(islands) > 1 and _is_note(island):
-            titles, rest = island, []
+            titles, rest = island, list[FilledCell]()
         else:
             titles, rest = _without_titles(island) if has_start or parted else ([], island)
         kind = BlockType.CAPTION if rest else BlockType.PARAGRAPH

@@ -24,7 +24,7 @@ def open_file(path: str, password: str | None, options: OfficeOptions) -> Workbo
     archive = Archive(path, password)
     for name in archive.names():  # the library has no limits, so they are tried before
         archive.read(name)
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if any("/drawings/" in name or "/comments" in name for name in archive.names()):
         warnings = (DRAWINGS_NOT_READ,)
     content = encryption.plain_content(path, password)

@@ -7,12 +7,12 @@ from functools import partial
 from apps.pages.model.errors import DamagedDocument
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
-from apps.pages.office import packages
+from apps.pages.office import encryption, packages
 from apps.pages.office.archive import Archive
-from apps.pages.office.sheets import worksheet
+from apps.pages.office.sheets import computed_formulas, worksheet
 from apps.pages.office.sheets.content import ROWS_PER_PAGE
 from apps.pages.office.sheets.number_formats import BUILT_IN, GENERAL
-from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, SheetSource, Workbook
+from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, NOT_COMPUTED, SheetSource, Workbook
 from apps.pages.office.xml_parts import attribute, core_title, elements, part, relationships
 
 _SHORT_BYTES = 200_000
@@ -21,6 +21,10 @@ _SHORT_BYTES = 200_000
 
 def open_file(path: str, password: str | None, options: OfficeOptions) -> Workbook:
     archive = Archive(path, password)
+    warnings: tuple[str, ...] = ()
+    if options.computes_formulas:
+        archive, is_computed = computed_formulas.recalculated(archive, encryption.plain_content(path, password))
+        warnings = () if is_computed else (NOT_COMPUTED,)
     main = next((one.target for one in relationships(archive, "").values() if one.kind == "officeDocument"), "")
     root = part(archive, main)
     if root is None:
@@ -48,7 +52,7 @@ def open_file(path: str, password: str | None, options: OfficeOptions) -> Workbo
         packages.type_of_parts(archive),
         sheets,
         title=clean(core_title(archive)),
-        warnings=(HIDDEN_SHEETS,) if has_hidden else (),
+        warnings=(*warnings, HIDDEN_SHEETS) if has_hidden else warnings,
         options=options,
     )
 

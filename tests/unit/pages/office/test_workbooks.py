@@ -97,6 +97,30 @@ def test_formulas_without_a_value_are_given_as_written_and_said(path: Path) -> N
     assert page.warnings == ("formula_not_computed",)
 
 
+def test_formulas_are_computed_on_request(path: Path) -> None:
+    with xlsxwriter.Workbook(str(path)) as book:
+        first, second = book.add_worksheet("One"), book.add_worksheet("Two")
+        first.write_column(0, 0, [2, 3])
+        first.write_formula(0, 1, "=SUM(A1:A2)*Two!A1", book.add_format({"num_format": "0.0"}), "")
+        second.write(0, 0, 10)
+        second.write_formula(0, 1, '=IF(A1>5,"big","small")', None, "")
+
+    facts, pages = read(path, computes_formulas=True)
+
+    assert [tables(page)[0][0] for page in pages] == [["2", "50.0"], ["10", "big"]]
+    assert (facts.warnings, [page.warnings for page in pages]) == ((), [(), ()])
+
+
+def test_a_workbook_with_an_unknown_function_keeps_the_values_that_it_has(path: Path) -> None:
+    with xlsxwriter.Workbook(str(path)) as book:
+        sheet = book.add_worksheet()
+        sheet.write_formula(0, 0, "=PRICEOF(7)", None, 42)
+
+    facts, [page] = read(path, computes_formulas=True)
+
+    assert (tables(page), facts.warnings) == ([[["42"]]], ("formula_not_computed",))
+
+
 def test_a_shared_formula_moves_with_its_cell() -> None:
     assert moved("SUM(A1:$B$2)+'A1 x'!C3&\"A1\"&LOG10(A$1)", 2, 1) == "SUM(B3:$B$2)+'A1 x'!D5&\"A1\"&LOG10(B$1)"
 
