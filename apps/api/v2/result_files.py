@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
+import msgspec
 from django.conf import settings
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import extend_schema
@@ -13,8 +15,10 @@ from rest_framework.request import Request
 
 from apps.api import delivery, links
 from apps.api.base import PublicView
+from apps.api.compatible.docling.document import docling_document
 from apps.api.request_errors import NotFound, Overloaded
 from apps.api.requests import query_parameters
+from apps.api.v1.stored_pages import stored_pages
 from apps.api.v2 import images
 from apps.api.v2.representations import ResultContentMetadata
 from apps.api.v2.results import JOINED, SECTIONS
@@ -30,7 +34,9 @@ from apps.pages.output.exports.options import ChunkOptions
 from apps.pages.output.exports.registry import BY_FILE_NAME, EXPORTS
 
 _GROUNDED = "grounded_items"
-_FILES = {**SECTIONS, **JOINED, _GROUNDED: GROUNDED_ITEMS, "xlsx": SPREADSHEET}
+DOCLING = "docling.json"
+"""The result as a DoclingDocument, made from its items for each request."""
+_FILES = {**SECTIONS, **JOINED, _GROUNDED: GROUNDED_ITEMS, "xlsx": SPREADSHEET, "docling": DOCLING}
 FILE_NAMES = (*_FILES.values(), *BY_FILE_NAME)
 """The names of all files that a result may have."""
 _PDF = "output_pdf"
@@ -113,6 +119,8 @@ def open_file(job: ParseJob, name: str, chunks: ChunkOptions = USUAL_CHUNKS) -> 
         size, kept = queries.result_size(job, name), queries.open_result(job, name)
         if size is not None and kept is not None:
             return size, kept
+    if name == DOCLING:
+        return _docling(job)
     if name not in BY_FILE_NAME:
         return None
     if not making.acquire(timeout=MAX_WAIT_SECONDS):
@@ -123,9 +131,18 @@ def open_file(job: ParseJob, name: str, chunks: ChunkOptions = USUAL_CHUNKS) -> 
         making.release()
 
 
+def _docling(job: ParseJob) -> tuple[int, BinaryIO] | None:
+    pages = stored_pages(job)
+    if pages is None:
+        return None
+    sha256 = job.document.sha256 if job.document else ""
+    content = msgspec.json.encode(docling_document(job.document_name, job.media_type, sha256, pages))
+    return len(content), io.BytesIO(content)
+
+
 def _size(job: ParseJob, file_name: str) -> int | None:
     """Return the size of a file of the result; None if there is none. An export is made now, to know its size."""
-    if file_name not in BY_FILE_NAME:
+    if file_name not in (*BY_FILE_NAME, DOCLING):
         return queries.result_size(job, file_name)
     try:
         made = open_file(job, file_name)

@@ -103,6 +103,16 @@ def test_the_archive_has_every_file_of_the_result(api: Api, job_id: str) -> None
         assert archive.read("tables/page_1_table_1.csv").decode("utf-8-sig") == "Cargo,Tons\nCoal,1200\n"
 
 
+def test_a_result_is_a_docling_document_too(api: Api, job_id: str) -> None:
+    document = json.loads(content_of(api.get(f"{PARSE}/{job_id}/result/docling.json")))
+    assert (document["schema_name"], document["origin"]["filename"]) == ("DoclingDocument", "report.pdf")
+    assert [each["text"] for each in document["texts"] if each["label"] in ("title", "section_header")] == [
+        "Freight in May"
+    ]
+    linked = body_of(api.job(job_id, "docling_content_metadata"))["result_content_metadata"]["docling"]
+    assert json.loads(content_of(get(linked["presigned_url"]))) == document
+
+
 def test_a_document_that_was_deleted_has_no_searchable_pdf(api: Api, finish: Finish) -> None:
     file_id = api.upload(long_document(1)).json()["id"]
     job_id = api.parse_file(file_id).json()["id"]
