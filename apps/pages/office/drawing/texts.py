@@ -10,6 +10,7 @@ import msgspec
 from apps.pages.model.blocks import TextSpan
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
+from apps.pages.office import equations
 from apps.pages.office.xml_parts import Element, Relationship, attribute, local_name
 
 
@@ -24,7 +25,6 @@ class ShapeParagraph(NamedTuple):
     level: int = 0
     bullet: str | None = None
     numbering: tuple[str, int] | None = None
-    size: float = 0.0
 
 
 def paragraphs_of(body: Element | None, links: Mapping[str, Relationship] | None = None) -> list[ShapeParagraph]:
@@ -38,20 +38,15 @@ def paragraphs_of(body: Element | None, links: Mapping[str, Relationship] | None
 
 def _paragraph(element: Element, links: Mapping[str, Relationship]) -> ShapeParagraph:
     pieces: list[tuple[str, dict[str, object]]] = []
-    size = 0.0
     for child in element:
         kind = local_name(child)
         if kind in ("r", "fld"):
-            properties = child.find("{*}rPr")
-            text = clean(child.findtext("{*}t") or "")
-            pieces.append((text, _look(properties, links)))
-            if properties is not None and text.strip():
-                size = max(size, _integer(properties.get("sz")) / 100)
+            pieces.append((clean(child.findtext("{*}t") or ""), _look(child.find("{*}rPr"), links)))
         elif kind == "br":
             pieces.append(("\n", {}))
-        elif kind == "AlternateContent" or kind == "m":
-            text = "".join(piece.text or "" for piece in child.iter("{*}t"))
-            pieces.append((clean(text), {}))
+        elif kind == "m":
+            for equation in child.iter("{*}oMath"):
+                pieces.append((f"${clean(equations.latex(equation))}$", {"latex": True}))
     whole = "".join(text for text, _look in pieces)
     indent = len(whole) - len(whole.lstrip())
     text = whole.strip()
@@ -71,7 +66,7 @@ def _paragraph(element: Element, links: Mapping[str, Relationship]) -> ShapePara
         level = min(8, _integer(properties.get("lvl")))
         bullet, numbering = bullet_of(properties)
     made = tuple(TextSpan(start, end, **look) for start, end, look in spans)  # type: ignore[arg-type]
-    return ShapeParagraph(text, made, level, bullet, numbering, size)
+    return ShapeParagraph(text, made, level, bullet, numbering)
 
 
 def bullet_of(properties: Element) -> tuple[str | None, tuple[str, int] | None]:

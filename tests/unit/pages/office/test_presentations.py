@@ -206,6 +206,15 @@ def test_pictures_and_embedded_files_are_named_by_warnings(path: Path) -> None:
     assert set(page.warnings) == {"pictures_not_read", "embedded_files_not_read"}
 
 
+def test_equations_are_latex(path: Path) -> None:
+    fraction = "<m:f><m:num><m:r><m:t>a</m:t></m:r></m:num><m:den><m:r><m:t>b</m:t></m:r></m:den></m:f>"
+    name = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    equation = f'<x:m xmlns:x="urn:a14"><m:oMath xmlns:m="{name}">{fraction}</m:oMath></x:m>'
+    line = f"<a:p><a:r><a:t>Let </a:t></a:r>{equation}<a:r><a:t> be small</a:t></a:r></a:p>"
+    [page] = read(deck(path, slide(shape(line))))[1]
+    assert markdown(page) == "Let $\\frac{a}{b}$ be small"
+
+
 def test_of_alternatives_the_first_that_says_something_is_read(path: Path) -> None:
     both = f"<mc:Choice>{shape('New')}</mc:Choice><mc:Fallback>{shape('Old')}</mc:Fallback>"
     [page] = read(deck(path, slide(f"<mc:AlternateContent>{both}</mc:AlternateContent>")))[1]
