@@ -65,11 +65,14 @@ jobs_on_postgres() {
     run_tier "jobs" --ignore=tests/integration/jobs/test_state_machine.py tests/integration/jobs
 }
 
-# These tests prove what a model's answer becomes, which depends on no database.
-OF_ANSWERS=$(printf 'tests/integration/jobs/test_%s.py ' answer_check dialects hidden_text pictures_read second_look)
+# These tests prove what becomes of pages, answers and options, which depends on no database.
+OF_CONTENT=$(printf 'tests/integration/jobs/test_%s.py ' answer_check crop_box dialects estimates hidden_text \
+    obedient_models ocr_stage pictures_read second_look table_options traces)
+LONG_ON_SQLITE=tests/integration/jobs/test_removal.py::test_a_process_killed_during_clean_up_leaves_nothing_behind
 
 jobs_on_sqlite() {
-    run_tier "jobs on SQLite" --database=sqlite $(printf -- '--ignore=%s ' $OF_ANSWERS) tests/integration/jobs
+    run_tier "jobs on SQLite" --database=sqlite $(printf -- '--ignore=%s ' $OF_CONTENT) --deselect "$LONG_ON_SQLITE" \
+        tests/integration/jobs
 }
 
 integration() {
@@ -98,8 +101,12 @@ embedded() {
     run_tier "acceptance, embedded backends" -k embedded $(printf -- '--ignore=%s ' $OTHERS) tests/acceptance
 }
 
+# What these tests prove does not depend on the broker; they run on the embedded backends.
+ON_ONE_BACKEND=$(printf 'tests/acceptance/test_%s.py ' command_line retention)
+
 rabbitmq() {
-    run_tier "acceptance, other backends" -k "not embedded" $(printf -- '--ignore=%s ' $OTHERS) tests/acceptance
+    run_tier "acceptance, other backends" -k "not embedded" $(printf -- '--ignore=%s ' $OTHERS $ON_ONE_BACKEND) \
+        tests/acceptance
 }
 
 # The longest tiers first, so that both lanes end at about the same time.
