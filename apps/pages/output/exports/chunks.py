@@ -95,7 +95,7 @@ def write_chunks(pages: Iterable[Page | PageFailure], options: ChunkOptions, out
 
 
 def chunks_of(pages: Iterable[Page | PageFailure], options: ChunkOptions) -> Iterator[Chunk]:
-    builder = _Builder(options)
+    builder = _ChunkBuilder(options)
     path: list[tuple[int, str]] = []
     for page in pages:
         if isinstance(page, PageFailure):
@@ -117,7 +117,7 @@ def chunks_of(pages: Iterable[Page | PageFailure], options: ChunkOptions) -> Ite
     yield from builder.finish()
 
 
-class _Builder:
+class _ChunkBuilder:
     """Collects fragments until a chunk is full."""
 
     def __init__(self, options: ChunkOptions) -> None:

@@ -45,7 +45,7 @@ def write_searchable_pdf(
 
     A page that failed or cannot be rendered says so, and without ``picture_of`` all pages have only their text.
     """
-    writer = _Writer(out)
+    writer = _PdfWriter(out)
     for page in pages:
         if isinstance(page, PageFailure):
             writer.add_failure(page.number, page.code)
@@ -59,7 +59,7 @@ def write_searchable_pdf(
     writer.finish(title, language)
 
 
-class _Writer:
+class _PdfWriter:
     """Writes the objects of one PDF. Those that need all pages are written last."""
 
     def __init__(self, out: BinaryIO) -> None:

@@ -49,7 +49,7 @@ def write_docx(
     Pictures beyond ``MAX_EMBEDDED_PICTURES``, and those that cannot be rendered, have only their texts; a line at the
     end says how many they are.
     """
-    writer = _Writer(title, picture_of)
+    writer = _WordWriter(title, picture_of)
     joiner = ContinuationJoiner()
     pictures: list[tuple[Page, Block]] = []
     for page in pages:
@@ -69,7 +69,7 @@ def write_docx(
     writer.save(out)
 
 
-class _Writer:
+class _WordWriter:
     """Writes blocks into one Word document."""
 
     def __init__(self, title: str, picture_of: Callable[[Page, Box], bytes] | None) -> None:
