@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.backends import mostly_on_rabbitmq
 from tests.acceptance.running_service import LEASE_SECONDS, Process, RunningService, wait_for
+from tests.chaos.results import FaultResult, record
+from tests.chaos.storm import Kill, recoveries
 from tests.documents.long import long_document
 
 pytestmark = pytest.mark.chaos
@@ -48,12 +51,40 @@ def freeze_at_work(service: RunningService, worker: Process, job_id: str) -> Non
         time.sleep(0.01)
 
 
-def assert_complete(service: RunningService, job_id: str, undisturbed_result: dict[str, object]) -> None:
-    """Assert that every page was accepted once and the result has the same bytes as an undisturbed job's."""
-    assert service.wait(job_id) == "COMPLETED"
+def assert_complete(
+    service: RunningService,
+    job_id: str,
+    undisturbed_result: dict[str, object],
+    *faults: str,
+    kills: Sequence[Kill] = (),
+) -> None:
+    """Assert that every page was accepted once and the result has the same bytes as an undisturbed job's.
+
+    ``faults``: the rows of docs/reliability.md that get a result.
+    """
+    status, accepted = service.wait(job_id), pages_accepted(service, job_id)
+    is_same = status == "COMPLETED" and service.result(job_id) == undisturbed_result
+    doubled = len(accepted) - len(set(accepted))
+    violations = [f"The job is {status}"] if status != "COMPLETED" else []
+    violations += ["The result differs from that of a calm run"] if not is_same else []
+    violations += [f"{doubled} pages were accepted twice"] if doubled else []
+    for fault in faults:
+        record(
+            FaultResult(
+                fault,
+                "200 pages",
+                service.backends.name,
+                f'python -m pytest -m "chaos or long" tests/acceptance/test_recovery.py -k {service.backends.name}',
+                jobs=1,
+                lost=int(not is_same),
+                doubled=doubled,
+                recover=recoveries(service, kills),
+                violations=violations,
+            )
+        )
+    assert violations == []
     assert service.pages_in(job_id, "succeeded") == PAGES
-    assert pages_accepted(service, job_id) == list(range(1, PAGES + 1))
-    assert service.result(job_id) == undisturbed_result
+    assert accepted == list(range(1, PAGES + 1))
 
 
 def pages_accepted(service: RunningService, job_id: str) -> list[int]:
@@ -82,13 +113,14 @@ def test_a_killed_pool_process_loses_no_page(
     while not lost:  # if the process finished just before the kill, nothing was lost: try again
         assert open_pages(service, job) > 0, "the job was done before a kill had an effect"
         wait_for(a_range_is_running, "a range is being read", seconds=10, pause=0.001)
-        os.kill(int(holder.rpartition(":")[2]), signal.SIGKILL)
-        killed_at = time.monotonic()
+        pid = int(holder.rpartition(":")[2])
+        os.kill(pid, signal.SIGKILL)
+        kill, killed_at = Kill("pool process", time.time(), frozenset({pid})), time.monotonic()
         while not lost and time.monotonic() < killed_at + 3:
             lost = service.attempts(job, "lease_lost")
             time.sleep(0.02)
 
-    assert_complete(service, job, undisturbed_result)
+    assert_complete(service, job, undisturbed_result, "F3", kills=[kill])
 
 
 def test_a_killed_worker_loses_no_page(
@@ -109,7 +141,7 @@ def test_a_flushed_broker_loses_no_page(
     service.backends.flush()
     assert open_pages(service, job) > 0
 
-    assert_complete(service, job, undisturbed_result)
+    assert_complete(service, job, undisturbed_result, "F9", "F10")
     sent, closed = service.rows(f"SELECT windows_sent, windows_closed FROM jobs_parsejob WHERE id='{job}'")[0]
     assert closed < sent, "every chord's body ran, so the flush had no effect"
 
@@ -121,7 +153,7 @@ def test_duplicate_messages_change_nothing(
     published = int(service.run_python(SEND_DUPLICATES.format(job=job)))
     assert published > 0
 
-    assert_complete(service, job, undisturbed_result)
+    assert_complete(service, job, undisturbed_result, "F11")
 
 
 @mostly_on_rabbitmq
@@ -137,7 +169,7 @@ def test_results_of_a_frozen_worker_are_refused(
     worker.signal_all(signal.SIGCONT)
 
     wait_for(lambda: service.attempts(job, "refused") > 0, "the late result is refused", seconds=30)
-    assert_complete(service, job, undisturbed_result)
+    assert_complete(service, job, undisturbed_result, "F13")
     assert (service.wait(job), service.result(job)) == result
 
 
@@ -161,7 +193,7 @@ def test_short_jobs_complete_after_their_worker_is_killed(
 
 
 def test_an_upload_while_the_broker_is_down_is_parsed_later(
-    service: RunningService, worker: Process, long_pdf: Path, undisturbed_result: object
+    service: RunningService, worker: Process, long_pdf: Path, undisturbed_result: dict[str, object]
 ) -> None:
     service.backends.stop_broker()
     try:
@@ -170,8 +202,7 @@ def test_an_upload_while_the_broker_is_down_is_parsed_later(
     finally:
         service.backends.start_broker()
 
-    assert service.wait(job_id) == "COMPLETED"
-    assert service.result(job_id) == undisturbed_result
+    assert_complete(service, job_id, undisturbed_result, "F8")
 
 
 SEND_DUPLICATES = """
