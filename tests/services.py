@@ -25,6 +25,7 @@ from typing import Any
 import psycopg
 
 from apps.supervisor import embedded_broker, launch
+from tests.small_disk import SmallDisk
 
 START_SECONDS = 240.0  # much less on a machine with nothing else to do
 POSTGRES_USER = "postgres"  # created by the Debian package; PostgreSQL refuses to run as root
@@ -124,8 +125,8 @@ def _listens(port: int) -> bool:
 # --- PostgreSQL ---
 
 
-def start_postgres(folder: Path) -> Service:
-    """Start a PostgreSQL with one empty database; ``url`` is its DATABASE_URL.
+def start_postgres(folder: Path, *, disk: SmallDisk | None = None) -> Service:
+    """Start a PostgreSQL with one empty database; ``url`` is its DATABASE_URL. ``disk``: where its data are.
 
     If this process runs as root, the server runs as the package's user, in a temporary folder of that user, because it
     may not enter ``folder``.
@@ -139,13 +140,16 @@ def start_postgres(folder: Path) -> Service:
     if os.geteuid() == 0:
         user = f"--reuid={POSTGRES_USER}", f"--regid={POSTGRES_USER}"
         as_postgres_user = ("setpriv", *user, "--init-groups", "--pdeathsig=TERM", "env", "--chdir=/")
-    temporary = Path(tempfile.mkdtemp(prefix="leafmill-postgres-"))
+    temporary = Path(tempfile.mkdtemp(prefix="leafmill-postgres-", dir=disk.path if disk else None))
     if os.geteuid() == 0:
         shutil.chown(temporary, POSTGRES_USER, POSTGRES_USER)
     port, password = free_port(), secrets.token_hex(8)
     data, password_file = temporary / "data", temporary / "password"
     password_file.write_text(password, encoding="ascii")
     password_file.chmod(0o644)  # in a folder that only this user may enter
+    if disk:
+        as_postgres_user = (*disk.within, *as_postgres_user)
+        data, password_file = (disk.mounted_at / temporary.name / path.name for path in (data, password_file))
     login = ("--username=leafmill", "--auth=scram-sha-256", f"--pwfile={password_file}")
     initdb_command = (str(initdb), "--pgdata", str(data), *login, "--encoding=UTF8", "--locale=C", "--no-sync")
     done = subprocess.run(

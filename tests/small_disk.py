@@ -5,6 +5,7 @@ Other processes reach it through /proc. It ends with the process that holds the 
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,18 @@ class SmallDisk:
     def free(self) -> None:
         self._ballast.unlink()
 
+    @property
+    def within(self) -> tuple[str, ...]:
+        """The beginning of a command whose processes find the disk at ``mounted_at``.
+
+        A process that changes its user, as those of root do, may not go through /proc.
+        """
+        return ("nsenter", f"--mount=/proc/{self._shell.pid}/ns/mnt") if os.geteuid() == 0 else ()
+
+    @property
+    def mounted_at(self) -> Path:
+        return self._mounted_at if os.geteuid() == 0 else self.path
+
     def set_read_only(self, read_only: bool) -> None:
         _run(self._shell, f"mount -o remount,{'ro' if read_only else 'rw'} {self._mounted_at}")
 
@@ -43,10 +56,14 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(folder: Path, *, kilobytes: int) -> Iterator[SmallDisk]:
-    """Mount a disk of this size below ``folder`` for the block."""
+def small_disk(folder: Path, *, kilobytes: int, many_users: bool = False) -> Iterator[SmallDisk]:
+    """Mount a disk of this size below ``folder`` for the block.
+
+    ``many_users``: processes of root may create files on it as other users. That needs a root that may mount.
+    """
     folder.mkdir()
-    command = ("unshare", "--map-root-user", "--mount", "setpriv", "--pdeathsig", "TERM", "sh")
+    as_root = () if many_users and os.geteuid() == 0 else ("--map-root-user",)
+    command = ("unshare", *as_root, "--mount", "setpriv", "--pdeathsig", "TERM", "sh")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as shell:
         _run(shell, f"mount -t tmpfs -o size={kilobytes}k tmpfs {folder}")
         yield SmallDisk(Path(f"/proc/{shell.pid}/root{folder}"), shell, folder)

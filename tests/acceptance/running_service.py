@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 
 from tests.services import Service, free_port
 
@@ -103,6 +104,7 @@ class RunningService:
     processes: list[Process] = field(default_factory=list)
     url: str = ""
     key: str = ""
+    around_workers: tuple[str, ...] = ()  # the beginning of the command that starts a worker
 
     @property
     def environment(self) -> dict[str, str]:
@@ -162,7 +164,7 @@ class RunningService:
         before = len(self.processes)
         worker = self.start(
             f"worker-{name}",
-            *MANAGE,
+            *(*self.around_workers, *MANAGE),
             *("work", *(queues or PARSE_QUEUES), "--name", f"{name}{before}"),
         )
         if wait:
@@ -243,9 +245,7 @@ class RunningService:
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         url = self.environment.get("DATABASE_URL", "")
         if url.startswith("postgres"):
-            import psycopg
-
-            with psycopg.connect(url) as connection:
+            with connect_when_one_is_free(url) as connection:
                 return list(connection.execute(statement.encode()))
         with sqlite3.connect(self.folder / "leafmill.sqlite3", timeout=30) as connection:
             return connection.execute(statement).fetchall()
@@ -272,6 +272,18 @@ class RunningService:
 
     def attempts(self, job_id: str, outcome: str) -> int:
         return self.number(f"SELECT count(*) FROM jobs_pageattempt WHERE job_id='{job_id}' AND outcome='{outcome}'")
+
+
+def connect_when_one_is_free(url: str, *, seconds: float = 60) -> psycopg.Connection[Any]:
+    """Connect to PostgreSQL. If the service has all connections, wait until it gives one back."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return psycopg.connect(url)
+        except psycopg.OperationalError as error:
+            if "too many clients" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.2)
 
 
 def descendants(pid: int) -> list[int]:

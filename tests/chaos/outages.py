@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
-import subprocess
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests import services
-from tests.acceptance.running_service import Backends, descendants, signal_if_there, wait_for
+from tests.acceptance.running_service import ROOT, Backends, descendants, signal_if_there, wait_for
 from tests.chaos.corpus import CorpusDocument, write_corpus
 from tests.chaos.proxy import ChaosProxy
 from tests.chaos.results import FaultResult, record
@@ -82,8 +83,20 @@ class Probes:
                 self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - begun)
 
 
-def survive(scene: Scene, outage: Outage, *, seconds: float, fault: str, case: str, test: str) -> Probes:
-    """Take a part away in the middle of jobs for ``seconds``, and check that every job ends well. Record the result."""
+def survive(
+    scene: Scene,
+    outage: Outage,
+    *,
+    seconds: float,
+    fault: str,
+    case: str,
+    test: str,
+    also: Callable[[], Sequence[str]] = tuple,
+) -> Probes:
+    """Take a part away in the middle of jobs for ``seconds``, and check that every job ends well. Record the result.
+
+    ``also`` returns what did not hold beside the invariants.
+    """
     rig = scene.rig
     jobs = [rig.submit(document) for document in scene.documents]
     rig.start_worker("parse")
@@ -100,6 +113,7 @@ def survive(scene: Scene, outage: Outage, *, seconds: float, fault: str, case: s
             time.sleep(max(0.5, seconds / 60))
     finally:
         outage.end()
+    died = [name for name, process in rig.running.items() if process.popen.poll() is not None]
     ended, open_jobs, recover = time.monotonic(), rig.open_jobs(), list[float]()
     while open_jobs and time.monotonic() - ended < 180:
         time.sleep(0.2)
@@ -110,7 +124,8 @@ def survive(scene: Scene, outage: Outage, *, seconds: float, fault: str, case: s
 
     failed = rig.service.number("SELECT count(*) FROM jobs_parsejob WHERE state IN ('failed', 'partial')")
     verdict = rig.check()
-    violations = [*verdict.violations, *([f"{failed} jobs failed"] if failed else [])]
+    violations = [*verdict.violations, *(f"{name} died" for name in died), *also()]
+    violations += [f"{failed} jobs failed"] if failed else []
     record(
         FaultResult(
             fault=fault,
@@ -150,6 +165,19 @@ def on_a_small_disk(folder: Path, *, documents: int) -> Iterator[Scene]:
 
 
 @contextmanager
+def with_a_small_working_folder(folder: Path, *, documents: int) -> Iterator[Scene]:
+    """The embedded service whose workers have their temporary files on a disk of 16 MB."""
+    with ExitStack() as stack:
+        disk = stack.enter_context(_disk_of_many_users(kilobytes=16 * 1024))
+        broker = services.start_valkey(folder)
+        stack.callback(broker.close)
+        scene = _scene(stack, folder, "embedded", documents, broker)
+        scene.disk = disk
+        scene.rig.service.around_workers = (*disk.within, "env", f"--chdir={ROOT}", f"TMPDIR={disk.mounted_at}")
+        yield scene
+
+
+@contextmanager
 def on_s3(folder: Path, *, documents: int) -> Iterator[Scene]:
     """The embedded service with its storage in an S3 server, behind a proxy."""
     with ExitStack() as stack:
@@ -166,18 +194,27 @@ def on_s3(folder: Path, *, documents: int) -> Iterator[Scene]:
 
 
 @contextmanager
-def on_postgres(folder: Path, *, documents: int, max_connections: int = 100, proxied: str = "") -> Iterator[Scene]:
-    """A service on PostgreSQL and Redis. ``proxied``: the variable of the server that workers reach through a proxy."""
+def on_postgres(
+    folder: Path, *, documents: int, max_connections: int = 100, proxied: str = "", kilobytes: int = 0
+) -> Iterator[Scene]:
+    """A service on PostgreSQL and Redis.
+
+    ``proxied``: the variable of the server that workers reach through a proxy. ``kilobytes``: the size of a disk for
+    the data of PostgreSQL.
+    """
     with ExitStack() as stack:
-        database, broker = services.start_postgres(folder), services.start_redis(folder)
+        disk = stack.enter_context(_disk_of_many_users(kilobytes=kilobytes)) if kilobytes else None
+        database, broker = services.start_postgres(folder, disk=disk), services.start_redis(folder)
         stack.callback(database.close)
         stack.callback(broker.close)
+        settings = dict[str, str]()
         if max_connections != 100:
             database.stop()
             database.command += ("-c", f"max_connections={max_connections}")
             database.start()
-        scene = _scene(stack, folder, "postgres+redis", documents, broker, DATABASE_URL=database.url)
-        scene.database = database
+            settings["DATABASE_CONNECTION_SECONDS"] = "0"  # docs/production.md: where connections are few
+        scene = _scene(stack, folder, "postgres+redis", documents, broker, DATABASE_URL=database.url, **settings)
+        scene.database, scene.disk = database, disk
         if proxied:
             direct = urlsplit(database.url if proxied == "DATABASE_URL" else broker.url)
             scene.proxy = stack.enter_context(ChaosProxy(direct.port or 0))
@@ -188,10 +225,20 @@ def on_postgres(folder: Path, *, documents: int, max_connections: int = 100, pro
         yield scene
 
 
+@contextmanager
+def _disk_of_many_users(*, kilobytes: int) -> Iterator[SmallDisk]:
+    """A small disk that the users of PostgreSQL and of readers can reach. The folders of pytest are closed to them."""
+    with tempfile.TemporaryDirectory(prefix="leafmill-disk-") as folder:
+        Path(folder).chmod(0o755)
+        with small_disk(Path(folder) / "disk", kilobytes=kilobytes, many_users=True) as disk:
+            yield disk
+
+
 def _scene(stack: ExitStack, folder: Path, name: str, documents: int, broker: Service, **settings: str) -> Scene:
     environment = {"CELERY_BROKER_URL": broker.url, "REDIS_URL": broker.url}
     backends = Backends(name, environment, flush=lambda: None, stop_broker=broker.stop, start_broker=lambda: None)
-    rig = Rig.make(backends, folder / "service", **settings)
+    # On a busy machine a lease of 2 seconds, as other tests have it, is lost by processes that live.
+    rig = Rig.make(backends, folder / "service", LEASE_SECONDS="5", **settings)
     stack.callback(rig.close)
     (folder / "corpus").mkdir()
     corpus = write_corpus(folder / "corpus", documents=documents)
@@ -221,8 +268,28 @@ def crash_and_restart(server: Service) -> None:
     server.start()
 
 
-def limit_open_files(rig: Rig, name: str, number: int) -> None:
-    """Limit the open files of a process of the service and of everything below it."""
-    pid = rig.running[name].popen.pid
-    for each in [pid, *descendants(pid)]:
-        subprocess.run(["prlimit", "--pid", str(each), f"--nofile={number}:65536"], check=False, capture_output=True)
+def kill_readers(rig: Rig, name: str) -> None:
+    """Kill the readers of a worker, so that it must start new ones."""
+    for pid in descendants(rig.running[name].popen.pid):
+        with suppress(OSError):
+            if b"sandbox.server" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+
+def take_open_files(rig: Rig, name: str) -> None:
+    """Let a process of the service, and everything below it, open nothing more."""
+    for pid in rig.running[name].pids():
+        with suppress(OSError):
+            opened = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
+            limit_open_files(pid, min(set(range(len(opened) + 1)) - opened))
+
+
+def give_open_files_back(rig: Rig, name: str) -> None:
+    for pid in rig.running[name].pids():
+        limit_open_files(pid, 1024)
+
+
+def limit_open_files(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError):
+        _, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (number, hard))
