@@ -77,8 +77,10 @@ def write_xlsb(path: Path, name: str, rows: list[list[Value]]) -> Path:
         sheet += _binary(0, struct.pack("<I", row) + bytes(13))
         for column, value in enumerate(values):
             place = struct.pack("<II", column, 0)
-            is_text = isinstance(value, str)
-            sheet += _binary(6, place + text(value)) if is_text else _binary(5, place + struct.pack("<d", value))
+            if isinstance(value, str):
+                sheet += _binary(6, place + text(value))
+            else:
+                sheet += _binary(5, place + struct.pack("<d", value))
     sheet += _binary(146) + _binary(130)
     kind = "application/vnd.ms-excel.sheet.binary.macroEnabled.main"
     link = '<Relationship Id="rId1" Type="{}/{}" Target="{}"/>'
