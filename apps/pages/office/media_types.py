@@ -8,6 +8,7 @@ from apps.pages.office import encryption, packages
 from apps.pages.office.plain import decoding
 
 _ZIP, _COMPOUND = b"PK\x03\x04", encryption.COMPOUND
+_RICH_TEXT = b"{\\rt"  # some programs leave out the f
 _PLAIN = {
     ".csv": "text/csv",
     ".tsv": "text/tab-separated-values",
@@ -17,7 +18,7 @@ _PLAIN = {
 
 def may_be_structured(head: bytes) -> bool:
     """Return whether a file that begins with these bytes may be of a type that ``media_type_of`` knows."""
-    return head.startswith((_ZIP, _COMPOUND)) or decoding.is_text(head)
+    return head.lstrip().startswith((_ZIP, _COMPOUND, _RICH_TEXT)) or decoding.is_text(head)
 
 
 def media_type_of(path: str, head: bytes, options: OfficeOptions, password: str | None = None) -> str:
@@ -29,6 +30,8 @@ def media_type_of(path: str, head: bytes, options: OfficeOptions, password: str 
         return packages.type_of_archive(path, password)
     if head.startswith(_COMPOUND):
         return packages.type_of_compound_file(path, password)
+    if head.lstrip().startswith(_RICH_TEXT):
+        return "application/rtf"
     if not decoding.is_text(head):
         raise UnsupportedDocument
     return _PLAIN.get(options.suffix.lower(), "text/plain")

@@ -24,7 +24,7 @@ P, TABLE = f"{W}p", f"{W}tbl"
 _AROUND = frozenset({"sdt", "sdtContent", "customXml", "ins", "moveTo", "smartTag"})
 _PICTURE = frozenset({"pic", "imagedata"})
 # In a typewriter's font alone, prose would be code, too.
-_LOOKS_LIKE_CODE = re.compile(r"[{}();=<>_\\|#$]|^\s{2,}|\w\.\w+\(")
+LOOKS_LIKE_CODE = re.compile(r"[{}();=<>_\\|#$]|^\s{2,}|\w\.\w+\(")
 Markers = Callable[[Element], str | None]
 
 
@@ -92,7 +92,7 @@ class Flow:
         marker = self.marker_of(paragraph)
         is_code = style.is_code
         if inline.is_monospaced and marker is None and not style.level:
-            is_code = is_code or _LOOKS_LIKE_CODE.search(inline.text.result(keeps_blanks=True)[0]) is not None
+            is_code = is_code or LOOKS_LIKE_CODE.search(inline.text.result(keeps_blanks=True)[0]) is not None
         text, spans = inline.text.result(keeps_blanks=is_code)
         if is_code:
             return Block(BlockType.CODE, NO_BOX, text=text)
