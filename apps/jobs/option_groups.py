@@ -142,9 +142,9 @@ class SpreadsheetInput(Options):
     detect_sub_tables_in_sheets: Annotated[
         bool | None, Field(description="tables of a sheet that empty rows or columns part are tables of their own")
     ] = None
-    force_formula_computation_in_sheets: Annotated[
-        bool | None, Field(description="formulas without a stored value are computed")
-    ] = None
+    force_formula_computation_in_sheets: Annotated[bool | None, Field(description="all formulas are computed anew")] = (
+        None
+    )
     include_hidden_sheets: Annotated[bool | None, Field(description="hidden sheets are pages, too")] = None
 
 

@@ -9,7 +9,7 @@ class OfficeOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     """``suffix``: of the document's name, such as ".csv"; it decides only between kinds of plain text.
 
     Spreadsheets: ``hidden_sheets`` are pages, too; ``sub_tables``: the tables of a sheet, parted by empty rows and
-    columns, are tables of their own; ``computes_formulas``: formulas without a stored value are computed.
+    columns, are tables of their own; ``computes_formulas``: all formulas are computed anew.
     Presentations: ``hidden_slides`` are pages, too; ``outside_content``: what is outside of the slide is read;
     ``skips_embedded_data``: the data of charts is not read.
     Web pages: ``all_elements_visible``: hidden elements are read; ``no_fixed_elements`` and ``no_navigation``: elements
