@@ -133,7 +133,7 @@ def survive(
             backend=rig.service.backends.name,
             command=f".venv/bin/python -m pytest -m 'long or not long' {test}",
             jobs=len(rig.accepted.jobs),
-            lost=verdict.lost + failed,
+            lost=verdict.lost,
             doubled=verdict.doubled,
             recover=recover,
             violations=violations,
