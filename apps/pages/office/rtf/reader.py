@@ -13,7 +13,7 @@ from apps.pages.office.rtf import tokens
 from apps.pages.office.rtf.state import Group, Paragraph, Prelude
 from apps.pages.office.rtf.tables import Edge, RtfRow, RtfTable
 from apps.pages.office.rtf.tokens import Token
-from apps.pages.office.spanned_text import PLAIN, Spanned, SpannedText, joined
+from apps.pages.office.spanned_text import PLAIN, Format, Spanned, SpannedText, joined
 from apps.pages.office.words.flow import LOOKS_LIKE_CODE
 from apps.pages.office.words.inline import web_address
 from apps.pages.office.words.paging import CHARACTERS_PER_PAGE
@@ -375,10 +375,10 @@ class RtfReader:
         self._group.is_hidden = number != 0
 
 
-def _switch(name: str) -> Callable[[RtfReader, int | None], None]:
+def _switch(switched: Callable[[Format, bool], Format]) -> Callable[[RtfReader, int | None], None]:
     def read(reader: RtfReader, number: int | None) -> None:
         group = reader._group  # noqa: SLF001 (a method in all but its place)
-        group.characters = group.characters._replace(**{name: number != 0})
+        group.characters = switched(group.characters, number != 0)
 
     return read
 
@@ -427,10 +427,10 @@ _WORDS: dict[str, Callable[[RtfReader, int | None], None]] = {
     "row": RtfReader.row,
     "chftn": RtfReader.note_number,
     "v": RtfReader.hidden,
-    "b": _switch("bold"),
-    "i": _switch("italic"),
-    "strike": _switch("struck"),
-    "striked": _switch("struck"),
+    "b": _switch(lambda style, is_on: style._replace(bold=is_on)),
+    "i": _switch(lambda style, is_on: style._replace(italic=is_on)),
+    "strike": _switch(lambda style, is_on: style._replace(struck=is_on)),
+    "striked": _switch(lambda style, is_on: style._replace(struck=is_on)),
     "super": _level(1),
     "sub": _level(-1),
     "nosupersub": _level(0),
