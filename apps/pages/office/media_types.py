@@ -5,15 +5,10 @@ from __future__ import annotations
 from apps.pages.model.errors import UnsupportedDocument
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office import encryption, packages
-from apps.pages.office.plain import decoding
+from apps.pages.office.plain import decoding, text_types
 
 _ZIP, _COMPOUND = b"PK\x03\x04", encryption.COMPOUND
 _RICH_TEXT = b"{\\rt"  # some programs leave out the f
-_PLAIN = {
-    ".csv": "text/csv",
-    ".tsv": "text/tab-separated-values",
-    ".tab": "text/tab-separated-values",
-}
 
 
 def may_be_structured(head: bytes) -> bool:
@@ -34,4 +29,4 @@ def media_type_of(path: str, head: bytes, options: OfficeOptions, password: str 
         return "application/rtf"
     if not decoding.is_text(head):
         raise UnsupportedDocument
-    return _PLAIN.get(options.suffix.lower(), "text/plain")
+    return text_types.type_of(head, options.suffix)

@@ -49,6 +49,10 @@ _MODULES = {
     "text/csv": "apps.pages.office.plain.delimited",
     "text/tab-separated-values": "apps.pages.office.plain.delimited",
     "text/plain": "apps.pages.office.plain.text_file",
+    "text/html": "apps.pages.office.web.html_file",
+    "text/markdown": "apps.pages.office.web.marked_up_text",
+    "text/asciidoc": "apps.pages.office.web.marked_up_text",
+    "text/org": "apps.pages.office.web.marked_up_text",
 }
 MODULES = tuple(dict.fromkeys(_MODULES.values()))
 

@@ -1,0 +1,71 @@
+"""Web pages: one page, divided at headings where it is longer than a page may be."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from lxml import etree, html
+
+from apps.pages.model.errors import TooManyElements
+from apps.pages.model.office_options import OfficeOptions
+from apps.pages.office.paged_blocks import Content, PagedBlocks
+from apps.pages.office.plain.decoding import decoded
+from apps.pages.office.web import html_blocks
+from apps.pages.office.xml_parts import MAX_ELEMENTS, Element
+
+MEDIA_TYPE = "text/html"
+_DECLARED = re.compile(
+    rb"""(?:charset|<\?xml[^>]{0,80}encoding)\s*=\s*["']?\s*([A-Za-z0-9._:-]{2,40})""", re.IGNORECASE
+)
+_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+# What browsers take these names for.
+_OTHER_NAMES = {"iso-8859-1": "cp1252", "latin1": "cp1252", "us-ascii": "cp1252", "gb2312": "gb18030", "gbk": "gb18030"}
+_OTHER_NAMES |= {"shift_jis": "cp932", "ks_c_5601-1987": "cp949", "euc-kr": "cp949", "x-sjis": "cp932"}
+
+
+class WebPage(NamedTuple):
+    content: Content
+    title: str
+    warnings: tuple[str, ...]
+
+
+def open_file(path: str, _password: str | None, options: OfficeOptions) -> PagedBlocks:
+    page = read(Path(path).read_bytes(), options)
+    return PagedBlocks(MEDIA_TYPE, [page.content], title=page.title, warnings=page.warnings)
+
+
+def read(content: bytes, options: OfficeOptions, declared: str = "") -> WebPage:
+    """Return what a web page has. ``declared``: its encoding, if it was sent with it. Raise TooManyElements."""
+    found = _DECLARED.search(content[:4096])
+    declared = (declared or (found[1].decode() if found else "")).lower()
+    if declared.startswith(("utf-16", "utf-32")):  # the bytes would be no ASCII, and it was found in them as ASCII
+        declared = ""
+    text, warnings = decoded(content, _OTHER_NAMES.get(declared, declared))
+    root = parsed(text)
+    if root is None:
+        return WebPage(Content(()), "", warnings)
+    title = next(("".join(element.itertext()) for element in root.iter("title")), "")
+    base = next(root.iter("base"), None)
+    blocks, codes = html_blocks.read(root, options, (base.get("href") or "") if base is not None else "")
+    return WebPage(Content(blocks, codes), title, warnings)
+
+
+def parsed(text: str) -> Element | None:
+    """Return the root of a web page, None if it has no element. Raise TooManyElements."""
+    if text.count("<") > 2 * MAX_ELEMENTS:
+        raise TooManyElements
+    text = _DECLARATION.sub("", text, count=1)
+    if not text.strip():
+        return None
+    parser = html.HTMLParser(
+        encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True, recover=True
+    )
+    try:
+        root = html.document_fromstring(text.encode(), parser=parser)
+    except etree.ParserError:
+        return None
+    if any("depth" in entry.message for entry in parser.error_log):  # what follows is missing
+        raise TooManyElements("The elements of the page are nested too deeply. Save it again with another program.")
+    return root
