@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
+from apps.pages.model.media_types import PDF
 from apps.pages.model.region_table import RegionTable
 from apps.pages.pdf import region_tables
-from apps.pages.reading.inspection import PDF
 from apps.pages.reading.page_reading import inspect_document, read_pages, render_for_ocr, render_for_vision
 
 __all__ = ["inspect_document", "read_pages", "read_table", "render_for_ocr", "render_for_vision"]

@@ -11,7 +11,7 @@ from apps.pages.model.errors import DamagedDocument, EncryptedDocument
 from tests.unit.pages.office.office_files import markdown, read
 from tests.unit.pages.office.older_workbooks import compound, write_xls, write_xlsb
 
-ROWS = [["Product", "Share"], ["Tea & milk", 0.125]]
+ROWS: list[list[float | str]] = [["Product", "Share"], ["Tea & milk", 0.125]]
 SHOWN = "## Sales\n\n|Product|Share|\n|-|-|\n|Tea & milk|12.5%|"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 NAMES = " ".join(
