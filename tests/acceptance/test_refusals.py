@@ -107,7 +107,7 @@ def test_a_document_of_another_type_is_refused_to_the_asynchronous_client(servic
     async def send() -> llama_cloud.APIStatusError:
         async with AsyncLlamaCloud(base_url=service.url, api_key=service.key, max_retries=0) as client:
             with pytest.raises(llama_cloud.APIStatusError) as refused:
-                await upload(client, b"<html>" + b"x" * 3 * MB)
+                await upload(client, b"MZ\x90\0" + b"x" * 3 * MB)
             return refused.value
 
     assert asyncio.run(send()).status_code == 415

@@ -34,7 +34,7 @@ def create(api: Api, **body: Any) -> Any:
 def directory(api: Api) -> str:
     """A directory with two documents and one file that is none."""
     directory_id = str(post(api, DIRECTORIES, name="Letters").json()["id"])
-    for name, content in (("a.pdf", long_document(1)), ("b.pdf", long_document(2)), ("c.pdf", b"not a document")):
+    for name, content in (("a.pdf", long_document(1)), ("b.pdf", long_document(2)), ("c.pdf", b"no\0document")):
         file = SimpleUploadedFile(name, content)
         response = api.post(f"{DIRECTORIES}/{directory_id}/files/upload", {"upload_file": file})
         assert response.status_code == 200, response.content

@@ -31,7 +31,7 @@ def test_a_job_is_kept_for_the_days_of_the_setting(submit: Submit, settings: Any
     settings.CLEANUP_PARSE_V2_RETENTION_DAYS = 7
     cancelled = cancel_job(job=submit(pages=1))
     assert kept_for(cancelled) == 7 * DAY
-    assert kept_for(run(submit(b"no document"))) == 7 * DAY
+    assert kept_for(run(submit(b"no\0document"))) == 7 * DAY
 
 
 @pytest.mark.parametrize("days", [0, -1])
