@@ -46,6 +46,7 @@ _MODULES = {
     **dict.fromkeys(packages.OPEN_XML_TEXTS, "apps.pages.office.words.docx"),
     **dict.fromkeys(packages.OPEN_DOCUMENT_TEXTS, "apps.pages.office.words.odt"),
     "application/rtf": "apps.pages.office.rtf.rtf_file",
+    "message/rfc822": "apps.pages.office.mail.message",
     "text/csv": "apps.pages.office.plain.delimited",
     "text/tab-separated-values": "apps.pages.office.plain.delimited",
     "text/plain": "apps.pages.office.plain.text_file",

@@ -23,6 +23,19 @@ _HTML = re.compile(r"<!doctype\s+html|<(?:html|head|body)[\s>]", re.IGNORECASE)
 _TAG = re.compile(r"<[a-z!/]", re.IGNORECASE)
 
 
+# Lines of fields, each perhaps continued on further lines, as a message begins with. A mailbox has a line before.
+_FIELDS = re.compile(r"(?:From [^\n]*\n)?((?:[A-Za-z][A-Za-z0-9-]*:[^\n]*\n(?:[ \t]+[^\n]*\n)*){3,})")
+_FIELD_NAME = re.compile(r"^([A-Za-z][A-Za-z0-9-]*):", re.MULTILINE)
+_OF_MESSAGES = frozenset({"date", "from", "message-id", "mime-version", "received", "return-path", "subject", "to"})
+_MIN_FIELDS_OF_MESSAGES = 3
+
+
+def _is_message(text: str) -> bool:
+    fields = _FIELDS.match(text)
+    names = {name.lower() for name in _FIELD_NAME.findall(fields[1])} if fields else set()
+    return len(names & _OF_MESSAGES) >= _MIN_FIELDS_OF_MESSAGES and not names.isdisjoint({"from", "received"})
+
+
 def type_of(head: bytes, suffix: str) -> str:
     """Return the media type of a text that begins with these bytes; ``suffix``: of its name, such as ".md"."""
     text, _warnings = decoding.decoded(head[:16_384])
@@ -30,4 +43,6 @@ def type_of(head: bytes, suffix: str) -> str:
     suffix = suffix.lower()
     if _HTML.match(start) or (suffix in _HTML_SUFFIXES and _TAG.search(text)):
         return "text/html"
+    if suffix not in _BY_SUFFIX and _is_message(text.lstrip()):
+        return "message/rfc822"
     return _BY_SUFFIX.get(suffix, "text/plain")

@@ -1,0 +1,88 @@
+"""E-mail: fields, body, attached messages and files."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from apps.pages.model.blocks import Page
+from apps.pages.model.document_facts import DocumentFacts
+from apps.pages.model.office_options import OfficeOptions
+from apps.pages.reading.page_reading import inspect_document, read_pages
+
+
+def read(path: Path, content: bytes, suffix: str = ".eml") -> tuple[DocumentFacts, list[Page]]:
+    path.write_bytes(content)
+    office = OfficeOptions(suffix=suffix)
+    facts = inspect_document(str(path), max_pages=100, office=office)
+    numbers = range(1, facts.page_count + 1)
+    pages = list(read_pages(str(path), numbers, media_type=facts.media_type, office=office))
+    return facts, [page for page in pages if isinstance(page, Page)]
+
+
+def message(subject: str, text: str, html: str = "") -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Müller <m@example.org>", "office@example.org", subject
+    mail["Date"] = "Tue, 01 Dec 2026 10:00:00 +0000"
+    mail.set_content(text)
+    if html:
+        mail.add_alternative(html, subtype="html")
+    return mail
+
+
+def texts(page: Page) -> list[str]:
+    return [block.text for block in page.blocks]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "document"
+
+
+@pytest.mark.parametrize("suffix", [".eml", "", ".txt"])
+def test_a_message_has_its_fields_and_its_text(path: Path, suffix: str) -> None:
+    facts, [page] = read(path, message("Größe", "First.\n\nSecond.").as_bytes(), suffix)
+
+    assert (facts.media_type, facts.title) == ("message/rfc822", "Größe")
+    assert texts(page)[0] == "Größe"
+    assert "From: Müller <m@example.org>" in texts(page)
+    assert texts(page)[-2:] == ["First.", "Second."]
+
+
+def test_the_web_page_of_a_message_is_read_instead_of_its_plain_text(path: Path) -> None:
+    html = "<h2>Offer</h2><table><tr><th>Item</th></tr><tr><td>Rye</td></tr></table><img src='http://example.org/x'>"
+    _facts, [page] = read(path, message("Offer", "plain", html).as_bytes())
+
+    assert "plain" not in texts(page)
+    assert "Offer" in texts(page)[1:]
+    assert [cell.text for block in page.blocks for cell in block.cells] == ["Item", "Rye"]
+
+
+def test_attached_files_are_named_with_a_warning(path: Path) -> None:
+    mail = message("Invoice", "See the file.")
+    mail.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="Rechnung Nr. 5.pdf")
+    facts, [page] = read(path, mail.as_bytes())
+
+    assert facts.attachments[0].name == "Rechnung Nr. 5.pdf"
+    assert texts(page)[-1] == "Attached file: Rechnung Nr. 5.pdf"
+    assert page.warnings == ("embedded_files_not_read",)
+
+
+def test_a_message_in_a_message_in_a_message_is_read(path: Path) -> None:
+    mail = message("1", "text 1")
+    for number in range(2, 7):
+        outer = message(str(number), f"text {number}")
+        outer.add_attachment(mail)
+        mail = outer
+    _facts, pages = read(path, mail.as_bytes())
+
+    assert [texts(page)[0] for page in pages] == ["6", "5", "4", "3"]
+    assert [page.warnings for page in pages] == [(), (), (), ("embedded_files_not_read",)]
+
+
+def test_a_text_about_mail_is_a_text(path: Path) -> None:
+    facts, _pages = read(path, b"Note: the following\nFrom: the office\nis here.\n\nSubject: none", ".txt")
+
+    assert facts.media_type == "text/plain"
