@@ -118,7 +118,7 @@ def test_options_without_effect_cause_warnings(api: Api) -> None:
     job = api.parse(
         http_proxy="http://proxy.example.org",
         fast_options={},
-        input_options={"html": {"remove_fixed_elements": True}, "spreadsheet": {"include_hidden_sheets": False}},
+        input_options={"image": {"camera_photo_correction": True}, "spreadsheet": {"include_hidden_sheets": True}},
         disable_cache=True,
         client_name="tests",
         output_options={
@@ -131,7 +131,7 @@ def test_options_without_effect_cause_warnings(api: Api) -> None:
     ).json()
     assert warnings_of(job) == {
         ("option_without_effect", "http_proxy"),
-        ("option_without_effect", "input_options.html.remove_fixed_elements"),
+        ("option_without_effect", "input_options.image.camera_photo_correction"),
         ("option_without_effect", "output_options.additional_outputs"),
     }
     assert "This option has no effect yet." not in str(job["warnings"])

@@ -82,7 +82,7 @@ def test_what_cannot_be_read_from_s3_has_a_code(api: Api, s3: FakeS3, folder: st
     missing = send(api, input_s3_path=f"s3://{folder}/none.pdf")
     assert code_of(missing, 422) == "fetch_failed"
     assert "NoSuchKey" in missing.json()["detail"]
-    s3.objects[f"{folder}/a.pdf"] = b"MZ\x90\0"
+    s3.objects[f"{folder}/a.pdf"] = b"MZ\x90\0" + bytes(20)
     assert code_of(send(api, input_s3_path=f"s3://{folder}/a.pdf"), 415) == "unsupported_file_type"
     settings.MAX_UPLOAD_BYTES = 10
     assert code_of(send(api, input_s3_path=f"s3://{folder}/a.pdf"), 413) == "file_too_large"
