@@ -74,7 +74,7 @@ def _encoding_of(content: bytes, declared: str) -> tuple[str, bool]:
 def _sixteen_bits(head: bytes) -> str:
     """Return the encoding of text of 16 bits without a byte order mark: every second byte is 0 in Latin text."""
     even, odd = head[0:512:2].count(0), head[1:512:2].count(0)
-    half = max(1, len(head[:512]) // 2)
+    half = max(2, len(head[:512]) // 2)
     if odd > 0.7 * half and not even:
         return "utf-16-le"
     return "utf-16-be" if even > 0.7 * half and not odd else ""

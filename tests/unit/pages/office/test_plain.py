@@ -127,7 +127,7 @@ def test_a_wide_table_is_several_side_by_side_with_all_its_fields(path: Path) ->
     assert [len(block.cells) for block in page.blocks] == [500, 500, 201]
 
 
-@pytest.mark.parametrize("content", [b"MZ\x90\0" + bytes(80), b"%!PS-Adobe-3.0"])
+@pytest.mark.parametrize("content", [b"MZ\x90\0" + bytes(80), b"\0", b"%!PS-Adobe-3.0"])
 def test_what_is_no_text_is_refused(path: Path, content: bytes) -> None:
     with pytest.raises(UnsupportedDocument):
         read(path, content)
