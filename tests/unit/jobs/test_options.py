@@ -136,6 +136,7 @@ def test_the_options_declared_as_having_an_effect_are_those_that_code_reads(
             getattr(request, name)
         request.provider_rules(None)
         request.instructions(None)
+        request.office("a.csv")
         request_to_estimate(request)
         for webhook in request.webhook_configurations or ():
             checked_target(webhook, ())
@@ -155,7 +156,7 @@ def test_each_derived_value_is_read_by_a_module_of_the_service() -> None:
     modules = (path for path in APPS.rglob("*.py") if path.name not in ("options.py", "option_groups.py"))
     nodes = (node for path in modules for node in ast.walk(ast.parse(path.read_text())))
     read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    assert {*DERIVED, "provider_rules", "instructions"} <= read
+    assert {*DERIVED, "provider_rules", "instructions", "office"} <= read
 
 
 def test_the_rules_of_auto_mode_declare_the_triggers_and_settings_that_are_evaluated() -> None:
