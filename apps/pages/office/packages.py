@@ -114,7 +114,7 @@ def stream_names(path: str) -> set[str]:
                 (length,) = struct.unpack_from("<H", content, start + 64)
                 names.add(content[start : start + max(0, min(64, length) - 2)].decode("utf-16-le", "replace"))
             table, place = divmod(sector, size // 4)
-            if table >= len(tables):  # the rest of the table is far away, and so long a directory says enough
+            if table >= len(tables):  # beyond the first 109 sectors of the table
                 break
             (sector,) = struct.unpack_from("<I", content, (tables[table] + 1) * size + 4 * place)
     except struct.error as error:

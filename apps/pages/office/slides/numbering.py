@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apps.pages.office.words import numerals
+from apps.pages.office import numerals
 
 
 class Numbers:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import urljoin
 
+import msgspec
 from lxml import etree
 
 from apps.pages.model.blocks import Block, BlockType, Cell, TextSpan
@@ -15,6 +16,7 @@ from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
+from apps.pages.office import numerals, spanned_text
 from apps.pages.office.web import html_tables, visibility
 from apps.pages.office.web.inline_text import PLAIN, InlineText, Style
 from apps.pages.office.xml_parts import Element, local_name
@@ -41,10 +43,6 @@ _ITALIC = re.compile(r"font-style\s*:\s*italic", re.IGNORECASE)
 _STRUCK = re.compile(r"text-decoration[^;:]*:[^;]*line-through", re.IGNORECASE)
 _SCHEME = re.compile(r"\s*[^/?#]*:")
 _CHECK_BOX = re.compile(r"\[([ xX])\]\s+(?=\S)")
-_ROMAN = (
-    *(("m", 1000), ("cm", 900), ("d", 500), ("cd", 400), ("c", 100), ("xc", 90), ("l", 50), ("xl", 40), ("x", 10)),
-    *(("ix", 9), ("v", 5), ("iv", 4), ("i", 1)),
-)
 
 
 class WebText(NamedTuple):
@@ -90,7 +88,8 @@ class _Reader:
             kind, level, marker, _is_whole = self._place
             found = _CHECK_BOX.match(text) if kind is BlockType.LIST_ITEM else None
             if found:
-                marker, text, spans = f"[{found[1]}]", text[found.end() :], _moved(spans, found.end())
+                marker = f"[{found[1]}]"
+                text, spans = spanned_text.shifted((text[found.end() :], spans), found.end())
             if kind is not BlockType.PARAGRAPH:
                 text = text.replace("\n", " ")
             self.blocks.append(Block(kind, NO_BOX, text=text, level=level, marker=marker, spans=spans))
@@ -330,7 +329,9 @@ class _Reader:
             marker = f"{block.marker} " if block.marker else ""
             text += ("\n" if text else "") + marker
             whole = (TextSpan(0, len(block.text), code=True),) if block.type is BlockType.CODE else block.spans
-            spans += [_shifted(span, len(text)) for span in whole]
+            spans += [
+                msgspec.structs.replace(span, start=span.start + len(text), end=span.end + len(text)) for span in whole
+            ]
             text += block.text or block.description
         return text, tuple(spans)
 
@@ -356,16 +357,6 @@ def _visible_text(element: Element, options: OfficeOptions) -> Iterator[str]:
             yield inner.text
 
 
-def _shifted(span: TextSpan, by: int) -> TextSpan:
-    return TextSpan(
-        span.start + by, span.end + by, span.bold, span.italic, span.struck, span.code, span.level, span.url, span.latex
-    )
-
-
-def _moved(spans: tuple[TextSpan, ...], by: int) -> tuple[TextSpan, ...]:
-    return tuple(_shifted(span, -by) for span in spans if span.start >= by)
-
-
 def _whole(text: str | None, default: int) -> int:
     text = (text or "").strip()
     return int(text) if re.fullmatch(r"-?\d{1,9}", text, re.ASCII) else default
@@ -378,10 +369,7 @@ def _marker(number: int, kind: str) -> str:
             number, rest = divmod(number - 1, 26)
             letters = chr(ord(kind) + rest) + letters
         return f"{letters}."
-    if kind in ("i", "I") and 0 < number < 4000:
-        numeral = ""
-        for sign, value in _ROMAN:
-            numeral += sign * (number // value)
-            number %= value
+    if kind in ("i", "I"):
+        numeral = numerals.roman(number)
         return f"{numeral if kind == 'i' else numeral.upper()}."
     return f"{number}."

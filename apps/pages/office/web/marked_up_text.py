@@ -14,8 +14,6 @@ from apps.pages.office.web import html_blocks, html_file
 from apps.pages.office.web.asciidoc import AsciiDoc
 from apps.pages.office.web.org import OrgText
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-
 
 def open_file(path: str, _password: str | None, options: OfficeOptions) -> PagedBlocks:
     content = Path(path).read_bytes()
@@ -28,7 +26,8 @@ def open_file(path: str, _password: str | None, options: OfficeOptions) -> Paged
         org = OrgText(text)
         page, title = org.html(), org.title
     else:
-        page = _MARKDOWN.render(_without_front_matter(text))
+        markdown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+        page = markdown.render(_without_front_matter(text))
     root = html_file.parsed(page)
     read = Content(()) if root is None else Content(*html_blocks.read(root, options))
     return PagedBlocks(media_type, [read], title=title, warnings=warnings)

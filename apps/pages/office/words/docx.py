@@ -66,7 +66,11 @@ class WordFile:
             blocks += self._note_blocks("endnote", self._paging.endnotes)
         blocks += self._running(parts, number, "footer")
         width, height = self._size(parts.section)
-        warnings = ("pictures_not_read",) if context.pictures else ()
+        known = {
+            "pictures_not_read": context.pictures,
+            "hidden_text": context.hidden,
+            "text_truncated": context.is_cut,
+        }
         return Page(
             number=number,
             width=width,
@@ -74,7 +78,7 @@ class WordFile:
             blocks=tuple(blocks),
             structured=True,
             hidden=tuple(context.hidden),
-            warnings=(*warnings, *(("hidden_text",) if context.hidden else ())),
+            warnings=tuple(code for code, applies in known.items() if applies),
             revisions=tuple(context.revisions) if self._options.revisions else (),
         )
 

@@ -71,6 +71,8 @@ class Flow:
                 blocks += self.paragraph(element, depth)
             elif depth < MAX_NESTING:
                 blocks += self.table(element, depth)
+            else:
+                self.page.is_cut = True
         return with_joined_code(blocks)
 
     def paragraph(self, paragraph: Element, depth: int = 0) -> list[Block]:
@@ -117,9 +119,11 @@ class Flow:
     def _drawing(self, drawing: Element, depth: int) -> list[Block]:
         """Return a picture with its alternative text, or the content of text boxes."""
         blocks: list[Block] = []
-        if depth < MAX_NESTING:
-            for box in _text_boxes(drawing):
+        for box in _text_boxes(drawing):
+            if depth < MAX_NESTING:
                 blocks += self.blocks(list(content_of(box, P, TABLE)), depth + 1)
+            else:
+                self.page.is_cut = True
         blocks += self._data(drawing)
         pictures = _pictures(drawing)
         if pictures:
@@ -162,6 +166,7 @@ class Flow:
                 width = max(1, min(MAX_COLUMNS, number(value(cell_properties, "gridSpan"), 1)))
                 merge = cell_properties.find(f"{W}vMerge") if cell_properties is not None else None
                 if not 0 <= column <= MAX_COLUMNS - width:
+                    self.page.is_cut = True
                     break
                 if merge is not None and merge.get(f"{W}val") != "restart" and column in above:
                     owner = cells[above[column]]

@@ -27,7 +27,8 @@ MAX_URL_CHARACTERS = 2_000
 @dataclass(slots=True)
 class PageContext:
     """What the paragraphs of a page need and find. ``notes``: ids of the footnotes that the page refers to.
-    ``has_title``: the document has a title, and its headings are below it.
+    ``has_title``: the document has a title, and its headings are below it. ``is_cut``: something was left out that is
+    nested too deeply, or is in a table that is too wide.
     """
 
     archive: Archive
@@ -40,6 +41,7 @@ class PageContext:
     revisions: list[Revision] = field(default_factory=list)
     hidden: list[str] = field(default_factory=list)
     pictures: int = 0
+    is_cut: bool = False
     open_comments: dict[str, list[str]] = field(default_factory=dict)
 
     def change(self, kind: str, content: str, author: str) -> None:

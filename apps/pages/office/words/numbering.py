@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from apps.pages.office.words.numerals import numeral
+from apps.pages.office.numerals import numeral
 from apps.pages.office.words.parts import W, number, value
 from apps.pages.office.words.styles import Styles
 from apps.pages.office.xml_parts import Element

@@ -16,7 +16,7 @@ from apps.pages.office.words.paging import CHARACTERS_PER_PAGE, MAX_CHARACTERS_P
 from apps.pages.office.words.parts import number
 from apps.pages.office.xml_parts import Element, attribute, local_name
 
-MAX_REPEATED, MAX_COLUMNS, MAX_NESTING = 100, 500, 20
+MAX_REPEATED, MAX_COLUMNS = 100, 500
 # Their content is shown elsewhere, or is not text.
 _ASIDE = frozenset(
     {"tracked-changes", "sequence-decls", "forms", "variable-decls", "user-field-decls", "desc", "title"}
@@ -32,6 +32,7 @@ class OdfPage:
     revisions: list[Revision] = field(default_factory=list)
     pictures: int = 0
     characters: int = 0
+    is_cut: bool = False
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class OdfFlow:
 
     def _blocks(self, element: Element, target: list[Block], state: _ListState | None, depth: int) -> None:
         """Add the blocks inside of an element to ``target``: to the page at depth 0, else to a cell or a note."""
-        for child in element if depth <= MAX_NESTING else ():
+        for child in element:
             if not isinstance(child.tag, str):
                 continue
             name = local_name(child)
@@ -197,8 +198,11 @@ class OdfFlow:
             column = 0
             is_header = next(row.iterancestors("{*}table-header-rows", "{*}table"), table) is not table
             for cell in row:
-                if not isinstance(cell.tag, str) or column >= MAX_COLUMNS:
+                if not isinstance(cell.tag, str):
                     continue
+                if column >= MAX_COLUMNS:
+                    self._page.is_cut = True
+                    break
                 repeated = min(MAX_REPEATED, number(attribute(cell, "number-columns-repeated"), 1))
                 if local_name(cell) == "table-cell":
                     width = max(1, min(MAX_COLUMNS - column, number(attribute(cell, "number-columns-spanned"), 1)))
@@ -215,7 +219,8 @@ class OdfFlow:
                             spans=spans,
                         )
                     )
-                    cells += [Cell(row=index, column=column + more) for more in range(1, repeated)]
+                    again = range(column + 1, column + repeated)
+                    cells += [Cell(row=index, column=other, text=text, spans=spans) for other in again]
                 column += max(1, repeated)
         cells = [cell for cell in cells if cell.column < MAX_COLUMNS]
         if cells:

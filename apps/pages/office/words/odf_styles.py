@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from apps.pages.office.numerals import numeral
 from apps.pages.office.spanned_text import PLAIN, Format
-from apps.pages.office.words.numerals import numeral
 from apps.pages.office.words.parts import number
 from apps.pages.office.words.styles import MAX_INHERITANCE, heading_level
 from apps.pages.office.xml_parts import Element, attribute, local_name

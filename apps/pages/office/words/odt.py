@@ -55,7 +55,10 @@ class OpenDocumentText:
             height=self._size[1],
             blocks=tuple(blocks),
             structured=True,
-            warnings=("pictures_not_read",) if found.pictures else (),
+            warnings=(
+                *(("pictures_not_read",) if found.pictures else ()),
+                *(("text_truncated",) if found.is_cut else ()),
+            ),
             revisions=revisions,
         )
 

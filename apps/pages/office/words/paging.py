@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
+from apps.pages.office.numerals import roman
 from apps.pages.office.words.flow import TABLE, P, content_of, paragraph_style
 from apps.pages.office.words.inline import PageContext
 from apps.pages.office.words.numbering import Numbering
-from apps.pages.office.words.numerals import roman
 from apps.pages.office.words.parts import W, is_on, value
 from apps.pages.office.xml_parts import Element
 
@@ -48,6 +49,7 @@ class Paging:
         self.markers: dict[Element, str] = {}
         self.note_marks: dict[tuple[str, str], str] = {}
         self.endnotes: list[str] = []
+        self._note_counts: Counter[str] = Counter()
         self.has_title = False
         self._context, self._numbering = context, numbering
         self._is_rendered = next(body.iter(_RENDERED), None) is not None
@@ -146,7 +148,8 @@ class Paging:
             kind = "footnote" if reference.tag.endswith("footnoteReference") else "endnote"
             identity = reference.get(f"{W}id", "")
             if (kind, identity) not in self.note_marks:
-                count = 1 + sum(of == kind for of, _ in self.note_marks)
+                self._note_counts[kind] += 1
+                count = self._note_counts[kind]
                 self.note_marks[(kind, identity)] = str(count) if kind == "footnote" else roman(count)
                 if kind == "endnote":
                     self.endnotes.append(identity)

@@ -388,3 +388,13 @@ def test_a_document_without_its_text_is_damaged(path: Path) -> None:
         archive.writestr("[Content_Types].xml", TYPES)
     with pytest.raises(DamagedDocument, match="no text part"):
         read(path)
+
+
+def test_what_is_nested_too_deeply_is_cut_with_a_warning(path: Path) -> None:
+    inside = p("innermost")
+    for _ in range(10):
+        inside = table(cell(inside) + cell(p("x")))
+    _facts, [page] = read(docx(path, inside))
+
+    assert "innermost" not in str(page.blocks)
+    assert page.warnings == ("text_truncated",)

@@ -156,3 +156,18 @@ def test_an_encrypted_text_says_so(path: Path) -> None:
         read(path)
     with pytest.raises(UnsupportedEncryption):
         read(path, "password")
+
+
+def test_a_repeated_cell_has_its_text_each_time(path: Path) -> None:
+    cell = '<table:table-cell table:number-columns-repeated="3"><text:p>a</text:p></table:table-cell>'
+    _facts, [page] = read(odt(path, f"<table:table><table:table-row>{cell}</table:table-row></table:table>"))
+
+    assert [(cell.column, cell.text) for cell in page.blocks[0].cells] == [(0, "a"), (1, "a"), (2, "a")]
+
+
+def test_a_table_that_is_too_wide_is_cut_with_a_warning(path: Path) -> None:
+    row = "<table:table-cell><text:p>a</text:p></table:table-cell>" * 501
+    _facts, [page] = read(odt(path, f"<table:table><table:table-row>{row}</table:table-row></table:table>"))
+
+    assert len(page.blocks[0].cells) == 500
+    assert page.warnings == ("text_truncated",)
