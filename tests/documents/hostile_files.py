@@ -49,7 +49,7 @@ ROWS = [
     Hostile(32, "encrypted-office-file", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)
             + "EncryptedPackage".encode("utf-16-le"), outcomes("document_corrupt"), "docx"),
     Hostile(32, "old-word-file", lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)
-            + "WordDocument".encode("utf-16-le"), _UNSUPPORTED, "doc"),
+            + "WordDocument".encode("utf-16-le"), outcomes("document_corrupt"), "doc"),
     Hostile(33, "header-only", lambda: b"%PDF-1.7\n", outcomes("document_corrupt")),
     Hostile(33, "one-byte", lambda: b"\0", _UNSUPPORTED),
     Hostile(33, "random-after-the-header", random_pdf, outcomes("document_corrupt")),

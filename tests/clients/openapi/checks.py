@@ -18,6 +18,7 @@ DECIDED_ELSEWHERE = frozenset(
         *("conflict", "job_not_cancellable", "idempotency_key_reused", "mode_not_available"),
         *("file_empty", "unsupported_file_type", "url_not_allowed", "incomplete_upload"),
         *("invalid_schema", "schema_too_large"),
+        "confirmation_required",  # which name to send depends on what the project holds
         "invalid_idempotency_key",  # the header and transaction_id, each valid, differ
         *("fetch_failed", "fetch_timeout", "fetch_forbidden", "fetch_tls_error"),
         *("document_corrupt", "document_empty", "document_encrypted", "image_too_large"),
