@@ -35,6 +35,7 @@ STATED_HERE = {
     "nvidia-nvjitlink": CUDA,
     "onnxruntime-gpu": "MIT",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "resvg-py": "MIT",
     "supervisor": "BSD-derived (Repoze)",
     "tzdata": "Apache-2.0",
 }
