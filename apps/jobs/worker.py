@@ -233,7 +233,9 @@ def _measure_confinement() -> None:
     with log_failure("Starting a reader"):
         _reader_escapes = client.shared_reader().escapes()
         if not _reader_escapes:
-            logger.info("Readers of documents are confined: a document that takes one over reaches its result only")
+            logger.info(
+                "Readers are confined: a document that takes over its reader reaches nothing but its own result"
+            )
 
 
 def _look_after_batches() -> None:

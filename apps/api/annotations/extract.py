@@ -257,7 +257,7 @@ def _warnings(configuration: ExtractConfiguration) -> list[dict[str, str]]:
         detail = "per_table_row is not supported. Put a list of objects into the schema, one object for each row."
         raise sources.not_supported(("configuration", "extraction_target"), detail)
     if configuration.spreadsheet_mode or configuration.sheet_names:
-        detail = "Spreadsheets are not parsed yet. Leave the option out."
+        detail = "All sheets of a workbook are read. Leave the option out, and name sheets in the prompt."
         name = "spreadsheet_mode" if configuration.spreadsheet_mode else "sheet_names"
         raise sources.not_supported(("configuration", name), detail)
     found = list(sources.unknown_options(configuration, "configuration."))

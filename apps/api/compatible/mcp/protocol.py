@@ -15,8 +15,8 @@ VERSIONS = ("2025-03-26", "2025-06-18", "2025-11-25")
 """The revisions of the protocol, oldest first, whose tools are the same."""
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 _INSTRUCTIONS = (
-    "Reads PDFs, scans and pictures. Call parse_document first; it returns a job_id and the first pages as Markdown. "
-    "get_page returns any page of that job, search_document finds words in all of them."
+    "Reads PDFs, scans, pictures, office files, web pages and mail. Call parse_document first; it returns a job_id and "
+    "the first pages as Markdown. get_page returns any page of that job, search_document finds words in all of them."
 )
 
 

@@ -81,9 +81,9 @@ def tool_list() -> list[Json]:
         _tool(
             "parse_document",
             "Parse a document",
-            "Parse a PDF, a scan or a picture. Returns a job_id and the document as Markdown, page by page. Long "
-            "documents are cut: use get_page for the other pages. If the status is not COMPLETED, call it again with "
-            "the job_id.",
+            "Parse a PDF, a scan, a picture, an office file, a web page or a mail. Returns a job_id and the document "
+            "as Markdown, page by page. Long documents are cut: use get_page for the other pages. If the status is not "
+            "COMPLETED, call it again with the job_id.",
             ParseDocument,
         ),
         _tool("get_page", "Get a page", "Return one page of a parsed document.", GetPage),

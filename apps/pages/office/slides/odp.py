@@ -183,7 +183,7 @@ def _picture(frame: Element) -> Block:
 
 
 def _box(shape: Element) -> Box:
-    """Return the place of a shape; that of a turned one is not told by its attributes."""
+    """Return the place of a shape. The attributes of a turned shape do not contain its place."""
     if attribute(shape, "transform"):
         return NO_BOX
     x, y, width, height = (points(shape, name) for name in ("x", "y", "width", "height"))

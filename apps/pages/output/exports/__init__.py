@@ -1,1 +1,1 @@
-"""Exports: outputs that are made from the pages of a result when somebody asks for them."""
+"""Exports: outputs that are made from the pages of a result at the first request for them."""
