@@ -19,6 +19,7 @@ from apps.api.requests.fetched import fetched
 from apps.api.requests.uploads import Upload
 from apps.api.v1.upload_request import UploadRequest
 from apps.pages.model.media_types import PDF
+from apps.pages.office.encryption import COMPOUND
 from apps.pages.reading.inspection import printed_type_of
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -40,6 +41,19 @@ _WHAT_HAPPENS = {
     "include_images": "The result names pictures and does not contain them.",
     "include_page_images": "The result contains no images of pages.",
 }
+# What the first bytes of an archive contain, which are those of its first entries.
+_KINDS_OF_ARCHIVES = {
+    b"word/": "docx",
+    b"ppt/": "pptx",
+    b"xl/": "xlsx",
+    b"opendocument.text": "odt",
+    b"opendocument.presentation": "odp",
+    b"opendocument.spreadsheet": "ods",
+    b"epub": "epub",
+}
+# Open XML with a password is a compound file, too.
+_KINDS_OF_COMPOUND_FILES = frozenset({"doc", "docx", "ppt", "pptx", "xls", "xlsx", "msg"})
+_KINDS_OF_TEXTS = frozenset({"asciidoc", "csv", "eml", "email", "html", "md", "org", "text", "tsv", "xml"})
 
 
 def _as_list(value: object) -> object:
@@ -158,10 +172,24 @@ def translate(options: ConvertOptions) -> UploadRequest:
 
 def check_format(options: ConvertOptions, head: bytes) -> None:
     """Raise InvalidOptions if ``from_formats`` does not allow the type of this document."""
-    kind = {PDF: "pdf", "": "office"}.get(printed_type_of(head), "image")
-    if options.from_formats is not None and kind not in options.from_formats:
-        detail = f"The document is of the type {kind}, which from_formats does not have. Add it, or leave it out."
+    kinds = _kinds_of(head)
+    if options.from_formats is not None and kinds.isdisjoint(options.from_formats):
+        found = " or ".join(sorted(kinds)) or "unknown"
+        detail = f"The type of the document is {found}, which from_formats does not have. Add it, or leave it out."
         raise InvalidOptions([OptionProblem("value_error", ("body", "from_formats"), detail)])
+
+
+def _kinds_of(head: bytes) -> frozenset[str]:
+    """Return docling's names of the types that a document with these first bytes may have."""
+    printed = printed_type_of(head)
+    if printed:
+        return frozenset({"pdf" if printed == PDF else "image"})
+    if head.startswith(b"PK"):
+        parts = {part: kind for part, kind in _KINDS_OF_ARCHIVES.items() if part in head}
+        return frozenset(parts.values() or _KINDS_OF_ARCHIVES.values())
+    if head.startswith(COMPOUND):
+        return _KINDS_OF_COMPOUND_FILES
+    return frozenset({"rtf"}) if head.startswith(b"{\\rt") else _KINDS_OF_TEXTS
 
 
 @contextmanager

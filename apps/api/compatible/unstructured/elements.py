@@ -63,6 +63,10 @@ class _ElementWriter:
         self._is_first_page = False
         for item in page.items.get("items", ()):
             yield from self._elements(item)
+        if self._options.include_slide_notes:
+            for line in (page.metadata.get("speaker_notes") or "").splitlines():
+                if line.strip():
+                    yield self._element("NarrativeText", line, {}, page.number)
 
     def _elements(self, item: Item, depth: int = 0, parent: str = "") -> Iterator[Element]:
         assert self._page is not None

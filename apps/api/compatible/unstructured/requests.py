@@ -20,9 +20,10 @@ from apps.api.v1.upload_request import UploadRequest
 DEFAULT_CHUNK_CHARS = 500
 _TIER_OF_STRATEGY = {"fast": "fast", "vlm": "agentic"}
 _LISTS = frozenset({"languages", "ocr_languages", "skip_infer_table_types", "extract_image_block_types"})
-# Options about other types of documents, or about work of the client.
-_NOT_OF_PDFS = ("xml_keep_tags", "encoding", "content_type", "include_slide_notes")
-_OF_CLIENTS = "split_pdf_"
+# The type is found by the content; XML is given as it is written, with its tags.
+_ACCEPTED = ("content_type", "xml_keep_tags")
+_ENCODING = "The encoding is that of the document's byte order mark or declaration, or is guessed."
+_OF_CLIENTS = "split_pdf_"  # about work of the client
 # The only values of options that ask for something that does not exist here.
 _ONLY_VALUES: dict[str, tuple[object, ...]] = {
     "do_not_break_similarity_on_footer_header": (False,),
@@ -58,6 +59,7 @@ class PartitionOptions(BaseModel):
     output_format: Literal["application/json", "text/csv"] = "application/json"
     coordinates: bool = False
     include_page_breaks: bool = False
+    include_slide_notes: Annotated[bool, Field(description="speaker notes after the elements of their slide")] = True
     unique_element_ids: bool = False
     languages: Languages = []
     ocr_languages: Annotated[Languages, Field(description="the older name of languages")] = []
@@ -100,7 +102,12 @@ def translate(form: Mapping[str, Sequence[str]]) -> PartitionRequest:
 def _check_others(options: PartitionOptions, request: UploadRequest) -> None:
     """Refuse options that ask for what does not exist here. Warn about names that are not known."""
     for name, value in (options.model_extra or {}).items():
-        if name in _NOT_OF_PDFS or name.startswith(_OF_CLIENTS):
+        if name in _ACCEPTED or name.startswith(_OF_CLIENTS):
+            continue
+        if name == "encoding":
+            if str(value).lower() in ("utf-8", "utf_8", "none"):
+                continue
+            request.warn("option_without_effect", _ENCODING, name)
             continue
         if name not in _ONLY_VALUES:
             request.warn("unknown_option", "This form field is not known and was ignored.", printable(name))

@@ -6,6 +6,7 @@ import base64
 import json
 from typing import Any
 
+import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -139,6 +140,24 @@ REFUSED: list[dict[str, Any]] = [
     {"callbacks": "https://example.com"},
     {"document_timeout": "soon"},
 ]
+
+
+FORMATS: list[tuple[bytes, str, int]] = [
+    (b"PK\x03\x04" + bytes(26) + b"word/document.xml", "docx", 200),
+    (b"PK\x03\x04" + bytes(26) + b"word/document.xml", "xlsx", 422),
+    (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "pptx", 200),
+    (b"<!doctype html><p>Text</p>", "html", 200),
+    (b"a,b\n1,2\n", "csv", 200),
+    (b"a,b\n1,2\n", "pdf", 422),
+    (b"{\\rtf1 Text}", "docx", 422),
+]
+
+
+@pytest.mark.parametrize(("content", "allowed", "status"), FORMATS)
+def test_the_formats_that_are_allowed_are_those_of_the_content(
+    api: Api, content: bytes, allowed: str, status: int
+) -> None:
+    assert send(api, f"{FILE}/async", content, from_formats=allowed).status_code == status
 
 
 def test_what_cannot_be_done_is_refused(api: Api) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.test import Client
 from apps.jobs.models import ParseJob
 from tests.integration.api.compatible.conftest import REPORT
 from tests.integration.api.conftest import Api, Finish, body_of, code_of
+from tests.unit.pages.office.test_open_document_presentations import deck, frame, slide, text_box
 
 GENERAL = "/general/v0/general"
 
@@ -81,6 +83,20 @@ def test_the_defaults_of_the_client_are_accepted_and_unknown_names_warned_about(
     assert len(response["X-Leafmill-Warnings"]) < 4000
     assert last["code"] == "more_warnings"
     assert f"{49 - len(others)} more" in last["detail"]
+
+
+def test_speaker_notes_follow_the_elements_of_their_slide(api: Api, worker: None, tmp_path: Path) -> None:
+    notes = f"<presentation:notes>{frame(text_box('Say hello'), kind='notes')}</presentation:notes>"
+    slides = deck(tmp_path / "deck.odp", slide(frame(text_box("Results")), notes)).read_bytes()
+
+    assert [element["text"] for element in body_of(send(api, slides))] == ["Results", "Say hello"]
+    assert [element["text"] for element in body_of(send(api, slides, include_slide_notes="false"))] == ["Results"]
+
+
+def test_an_encoding_is_found_in_the_document(api: Api, worker: None) -> None:
+    [warning] = json.loads(send(api, b"Text", encoding="latin-1")["X-Leafmill-Warnings"])
+
+    assert (warning["code"], warning["option"]) == ("option_without_effect", "encoding")
 
 
 REFUSED = {
