@@ -42,13 +42,13 @@ from apps.jobs import queries
 from apps.jobs.commands.submit import submit_job
 from apps.jobs.models import ParseJob
 from apps.jobs.states import JobState, PageState
+from apps.pages.model.media_types import EXTENSIONS
 from apps.pages.model.text import languages
 from apps.pages.output.assembly import OUTPUTS
 from apps.parsing.tiers import LATEST, TIERS
 
 MAX_FIELDS = 200  # there are about 110
 MAX_PAGES_OF_DETAILS = 1000
-EXTENSIONS = (".pdf", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".webp")
 FirstStatus = Literal["PENDING", "SUCCESS", "ERROR", "CANCELLED"]
 # The clients fail on PARTIAL_SUCCESS, so a job with failed pages is SUCCESS, and the pages say what failed.
 STATUS: dict[str, FirstStatus] = {

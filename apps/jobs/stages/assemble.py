@@ -26,6 +26,7 @@ from apps.jobs.stages.s3_output import write_to_s3
 from apps.jobs.stages.step_work import record_errors
 from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.document_facts import NAMED_FACTS
 from apps.pages.model.errors import ParseError
 from apps.pages.model.page_labels import LabelRange
 from apps.pages.model.warnings import describe
@@ -83,7 +84,7 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
 
     facts: dict[str, object] = msgspec.to_builtins(report)
     del facts["warnings"]
-    for name in ("attachments", "page_labels"):  # known since the document was opened
+    for name in NAMED_FACTS:  # known since the document was opened
         if name in job.result_facts:
             facts[name] = job.result_facts[name]
     if job.uses_models:

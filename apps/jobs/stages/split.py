@@ -28,7 +28,7 @@ from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
 from apps.jobs.stages.step_work import password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
-from apps.pages.model.document_facts import DocumentFacts
+from apps.pages.model.document_facts import NAMED_FACTS, DocumentFacts
 from apps.pages.model.page_ranges import last_page, parse_page_ranges
 from apps.pages.model.warnings import describe
 from apps.pages.sandbox import client
@@ -118,8 +118,8 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
     codes = [*facts.warnings, *(("pages_out_of_range",) if last_page(job.target_pages) > facts.page_count else ())]
     job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in codes)]
     job.page_count = pages
-    for name, known in (("attachments", facts.attachments), ("page_labels", facts.page_labels)):
-        if known:
+    for name in NAMED_FACTS:
+        if known := getattr(facts, name):
             job.result_facts = {**job.result_facts, name: msgspec.to_builtins(known)}
     usual = settings.MAX_JOB_SECONDS if job.parsed_options.can_wait else settings.JOB_BASE_SECONDS
     base = job.parsed_options.base_seconds or usual

@@ -19,7 +19,7 @@ class Attachment(msgspec.Struct, frozen=True):
 
 
 class DocumentFacts(msgspec.Struct, frozen=True):
-    """Media type, page count, title, attached files and page labels. ``warnings`` are public codes."""
+    """Media type, page count, title, attached files, page labels and authors. ``warnings`` are public codes."""
 
     media_type: str
     page_count: int
@@ -27,3 +27,8 @@ class DocumentFacts(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     page_labels: tuple[LabelRange, ...] = ()
+    authors: tuple[str, ...] = ()
+
+
+NAMED_FACTS = ("attachments", "page_labels", "authors")
+"""The facts that a job keeps and its result states."""

@@ -22,6 +22,9 @@ _SENTENCES = {
     "drawings_not_read": (
         "Charts, pictures and text boxes of an xls or xlsb workbook were not read. Save it as xlsx and send that."
     ),
+    "chapters_not_read": (
+        "Chapters of the book are missing from its file, or are of a kind that is not read; the others are given."
+    ),
     "embedded_files_not_read": (
         "Files inside the document, such as workbooks, PDFs or sounds, were not read. Send them as documents of "
         "their own."

@@ -45,6 +45,7 @@ _MODULES = {
     **dict.fromkeys(packages.OPEN_DOCUMENT_PRESENTATIONS, "apps.pages.office.slides.odp"),
     **dict.fromkeys(packages.OPEN_XML_TEXTS, "apps.pages.office.words.docx"),
     **dict.fromkeys(packages.OPEN_DOCUMENT_TEXTS, "apps.pages.office.words.odt"),
+    "application/epub+zip": "apps.pages.office.books.epub",
     "application/rtf": "apps.pages.office.rtf.rtf_file",
     "message/rfc822": "apps.pages.office.mail.message",
     "text/csv": "apps.pages.office.plain.delimited",

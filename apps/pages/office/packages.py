@@ -71,6 +71,8 @@ def type_of_parts(archive: Archive) -> str:
     for found in _CONTENT_TYPE.findall(text):
         if found in _MAIN_PARTS:
             return _MAIN_PARTS[found]
+    if "META-INF/container.xml" in archive:
+        return "application/epub+zip"
     raise UnsupportedDocument("This archive is no office document. Unpack it and send its documents in a batch.")
 
 

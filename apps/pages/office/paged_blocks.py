@@ -35,12 +35,13 @@ class PagedBlocks:
         title: str = "",
         warnings: Sequence[str] = (),
         attachments: tuple[Attachment, ...] = (),
+        authors: tuple[str, ...] = (),
     ) -> None:
         self._pages = [Content(blocks, one.warnings) for one in contents for blocks in _divided(one.blocks)]
         title = " ".join(clean(title).split())[:MAX_TITLE_CHARACTERS]
         self._pages = self._pages or [Content(())]
         codes = tuple(dict.fromkeys(warnings))
-        self.facts = DocumentFacts(media_type, len(self._pages), title, codes, attachments)
+        self.facts = DocumentFacts(media_type, len(self._pages), title, codes, attachments, authors=authors)
 
     def page(self, number: int) -> Page:
         blocks, warnings = self._pages[number - 1]
