@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from apps.pages.model.blocks import Page
-from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
+from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from apps.pages.sandbox.client import Limits, Reader
 
 RESULTS = Path(__file__).resolve().parent / "results" / "office_speed.json"

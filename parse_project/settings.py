@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from apps import VERSION
 from apps.core.weak_settings import weak_settings
-from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
+from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from parse_project import backends, env
 from parse_project.queues import queue_table
 from parse_project.secret_key import stored_secret_key

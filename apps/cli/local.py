@@ -16,7 +16,7 @@ from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_res
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.geometry import Margins
 from apps.pages.model.office_options import OfficeOptions
-from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES, last_page, parse_page_ranges
+from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES, last_page, parse_page_ranges
 from apps.pages.output.render import RenderOptions
 from apps.pages.sandbox.client import Limits, Reader
 

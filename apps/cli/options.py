@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from apps.pages.model.errors import PageOutOfRange
 from apps.pages.model.geometry import Margins
-from apps.pages.model.page_ranges import check_page_ranges
+from apps.pages.model.page_numbers.ranges import check_page_ranges
 from apps.pages.output.exports.options import DEFAULT_TOKENS, FILE_NAMES, MAX_TOKENS, MIN_TOKENS, SPLITS, ChunkOptions
 from parse_project import env
 

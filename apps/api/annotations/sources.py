@@ -36,7 +36,7 @@ from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.admission import admit, admit_annotation
 from apps.jobs.stages.annotations.result import ANNOTATIONS_FILE, AnnotatedPage, read_annotations
 from apps.pages.model.errors import PageOutOfRange
-from apps.pages.model.page_ranges import check_page_ranges
+from apps.pages.model.page_numbers.ranges import check_page_ranges
 from apps.parsing.annotations.tasks import AnnotationTask
 from apps.parsing.modes import BALANCED
 from apps.parsing.tiers import LATEST

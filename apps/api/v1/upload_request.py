@@ -20,8 +20,9 @@ from apps.api.v2.options import ParseRequest
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
 from apps.jobs.scheduling.admission import admit_annotation
-from apps.pages.model.page_ranges import MAX_PAGE_RANGES_CHARACTERS
-from apps.parsing.annotations.schemas import InvalidSchema, check_schema
+from apps.pages.model.page_numbers.ranges import MAX_PAGE_RANGES_CHARACTERS
+from apps.parsing.annotations.schema_errors import InvalidSchema
+from apps.parsing.annotations.schemas import check_schema
 from apps.parsing.annotations.tasks import AnnotationTask
 
 TIER_OF_MODE = {

@@ -21,7 +21,7 @@ from apps.jobs.option_effects import NOT_SUPPORTED, set_options, what_happens
 from apps.jobs.option_groups import Options
 from apps.jobs.scheduling.admission import admit
 from apps.pages.model.geometry import Margins
-from apps.pages.model.page_ranges import check_page_ranges
+from apps.pages.model.page_numbers.ranges import check_page_ranges
 from apps.parsing.routing import auto_mode
 
 MAX_WARNINGS = 50

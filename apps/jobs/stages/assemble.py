@@ -28,7 +28,7 @@ from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import NAMED_FACTS
 from apps.pages.model.errors import ParseError
-from apps.pages.model.page_labels import LabelRange
+from apps.pages.model.page_numbers.labels import LabelRange
 from apps.pages.model.warnings import describe
 from apps.pages.output.assembly import Assembly, RenderOptions, assemble
 from apps.parsing.tiers import credits_per_page

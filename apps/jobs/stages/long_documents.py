@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
+from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from apps.jobs.stages.step_work import password_of, reader_limits, reading_optio
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.document_facts import NAMED_FACTS, DocumentFacts
-from apps.pages.model.page_ranges import last_page, parse_page_ranges
+from apps.pages.model.page_numbers.ranges import last_page, parse_page_ranges
 from apps.pages.model.warnings import describe
 from apps.pages.sandbox import client
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from apps.pages.model.page_labels import LabelRange
+from apps.pages.model.page_numbers.labels import LabelRange
 
 MAX_HEADER_OFFSET_BYTES = 1 << 16
 """How far into a file the header of a PDF is looked for. Readers accept bytes in front of it (PDF 32000-1, H.3)."""

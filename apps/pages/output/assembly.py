@@ -21,7 +21,7 @@ from apps.pages.layout.document.notes_at_end import NotesAtEnd
 from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
-from apps.pages.model.page_labels import label_of
+from apps.pages.model.page_numbers.labels import label_of
 from apps.pages.output import items, render
 from apps.pages.output.render import RenderOptions
 from apps.pages.output.sheet_names import SheetNames, SheetTable

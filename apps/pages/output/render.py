@@ -9,7 +9,7 @@ from functools import lru_cache
 import msgspec
 
 from apps.pages.model.blocks import Block, BlockType, Cell, TextSpan
-from apps.pages.model.page_labels import LabelRange
+from apps.pages.model.page_numbers.labels import LabelRange
 from apps.pages.model.text import list_markers
 from apps.pages.output import inline_markup
 

@@ -25,7 +25,7 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
-from apps.pages.model.page_ranges import DEFAULT_RANGE_PAGES
+from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from apps.pages.model.region_table import RegionTable, decode_region_table
 from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, inspect, rendered
 from apps.pages.sandbox.confinement import Limits

@@ -14,6 +14,7 @@ from apps.pages.model.errors import ParseError
 from apps.parsing import requests
 from apps.parsing.annotations import schemas, segments
 from apps.parsing.annotations.messages import VERSION, annotation_messages, text_of
+from apps.parsing.annotations.schema_errors import InvalidSchema, SchemaTooLarge
 from apps.parsing.annotations.tasks import AnnotationTask
 from apps.parsing.errors import UnusableAnswer
 from apps.parsing.page_parser import end_mark_of
@@ -120,7 +121,7 @@ def checked_answer(
         raise UnusableAnswer(f"The answer has {unusable}.", code=OUTPUT_INVALID)
     try:
         problems = schemas.problems_of(task.answer_schema(), data)
-    except (schemas.InvalidSchema, schemas.SchemaTooLarge) as error:
+    except (InvalidSchema, SchemaTooLarge) as error:
         raise UnusableAnswer(error.detail, code=OUTPUT_INVALID) from error
     if not problems and task.kind == "split":
         problems = segments.problems_of(data["segments"], [page.number for page in pages])

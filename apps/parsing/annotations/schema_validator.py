@@ -12,7 +12,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.exceptions import NoSuchResource
 
-from apps.parsing.annotations.schemas import Schema, SchemaTooLarge, shortened
+from apps.parsing.annotations.schema_errors import Schema, SchemaTooLarge, shortened
 from apps.parsing.routing.patterns import compile_pattern
 
 # The library compares values in native code, which ends the request's thread if Python's own limit is reached there.

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from apps.pages.model.errors import ParseError
+from apps.parsing.annotations.schema_errors import InvalidSchema, Schema, SchemaTooLarge, shortened
 from apps.parsing.routing.patterns import UnusablePattern, compile_pattern
 
 if TYPE_CHECKING:
@@ -18,27 +18,12 @@ if TYPE_CHECKING:
 
 MAX_SCHEMA_BYTES = 64 * 1024
 MAX_PROBLEMS = 10
-MAX_MESSAGE_CHARS = 300
 _MAX_KEYWORDS, _MAX_KEYWORDS_OF_NOTHING = 200_000, 5_000
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _NOT_SUPPORTED = ("patternProperties", "$id", "$anchor", "$dynamicAnchor")
 # Below these names are schemas by name, or values; everything else below a schema is a schema.
 _BY_NAME = ("properties", "$defs", "definitions", "dependentSchemas")
 _VALUES = ("const", "enum", "default", "examples", "example")
-
-Schema = dict[str, Any]
-
-
-class InvalidSchema(ParseError):
-    """The JSON schema cannot be used. Send a JSON Schema (2020-12) of type object, without remote references."""
-
-    code = "invalid_schema"
-
-
-class SchemaTooLarge(ParseError):
-    """The JSON schema is too large. Send one of at most 64 KB, or extract fewer values at once."""
-
-    code = "schema_too_large"
 
 
 def check_schema(schema: Schema) -> None:
@@ -128,8 +113,3 @@ def _leads_somewhere(schema: Schema, reference: str) -> bool:
 
 def _place(error: SchemaError) -> str:
     return f" at {error.json_path}" if error.absolute_path else ""
-
-
-def shortened(text: object) -> str:
-    words = " ".join(str(text).split())
-    return words if len(words) <= MAX_MESSAGE_CHARS else f"{words[:MAX_MESSAGE_CHARS]}…"

@@ -15,7 +15,7 @@ from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.stages.page_contents import READ_CONTENT, rows_with_pages
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, encode_pages
-from apps.pages.model.page_ranges import parse_page_ranges
+from apps.pages.model.page_numbers.ranges import parse_page_ranges
 from apps.parsing.modes import FAST
 
 PAGES_PER_FILE = 16

@@ -10,9 +10,9 @@ from apps.pages.model.blocks import Block, BlockType, Revision
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.text.safe_text import REPLACEMENT, clean
 from apps.pages.office.rtf import tokens
-from apps.pages.office.rtf.state import Group, Paragraph, Prelude
+from apps.pages.office.rtf.state import Paragraph, Prelude, RtfGroup
 from apps.pages.office.rtf.tables import Edge, RtfRow, RtfTable
-from apps.pages.office.rtf.tokens import Token
+from apps.pages.office.rtf.tokens import RtfToken
 from apps.pages.office.spanned_text import PLAIN, Format, Spanned, SpannedText, joined
 from apps.pages.office.words.flow import LOOKS_LIKE_CODE
 from apps.pages.office.words.inline import web_address
@@ -56,7 +56,7 @@ class RtfReader:
         self.running: list[Block] = []
         self.prelude = Prelude()
         self.has_objects = self.has_comments = False
-        self._groups = [Group()]
+        self._groups = [RtfGroup()]
         self._paragraph = Paragraph()
         self._texts: dict[str, SpannedText] = {name: SpannedText() for name in _READ}
         self._plain: dict[str, str] = {}
@@ -79,10 +79,10 @@ class RtfReader:
             self.pages.pop()
 
     @property
-    def _group(self) -> Group:
+    def _group(self) -> RtfGroup:
         return self._groups[-1]
 
-    def _read(self, token: Token) -> None:
+    def _read(self, token: RtfToken) -> None:
         if token.content:
             self._add_bytes(token.content)
             return
@@ -105,7 +105,7 @@ class RtfReader:
         elif self._group.target not in ("left_out", "picture"):
             self._obey(token)
 
-    def _obey(self, token: Token) -> None:
+    def _obey(self, token: RtfToken) -> None:
         if token.word in tokens.SYMBOLS:
             self._add(tokens.SYMBOLS[token.word])
         elif (read := _WORDS.get(token.word)) is not None:

@@ -11,7 +11,7 @@ BODY_TEXT = 9
 
 
 @dataclass(slots=True)
-class Group:
+class RtfGroup:
     """The state inside of a pair of braces; it ends with them. ``target``: where the text of the group goes."""
 
     target: str = "text"
@@ -21,7 +21,7 @@ class Group:
     change: str = ""
     skips: int = 1  # characters after \u for readers without Unicode
 
-    def copy(self) -> Group:
+    def copy(self) -> RtfGroup:
         return replace(self)
 
 

@@ -29,7 +29,7 @@ SYMBOLS = {
 }  # fmt: skip
 
 
-class Token(NamedTuple):
+class RtfToken(NamedTuple):
     """A control word with its number, a symbol ("~"), "{" or "}"; or ``content``: bytes of text."""
 
     word: str = ""
@@ -37,7 +37,7 @@ class Token(NamedTuple):
     content: bytes = b""
 
 
-def tokens(content: bytes) -> Iterator[Token]:
+def tokens(content: bytes) -> Iterator[RtfToken]:
     """Yield the tokens. The bytes after ``\\bin``, which are no text, are left out."""
     place = 0
     while place < len(content):
@@ -51,18 +51,18 @@ def tokens(content: bytes) -> Iterator[Token]:
             value = int(number) if number else None
             if word == b"bin":
                 place += max(0, value or 0)
-            yield Token(word.decode("ascii"), value)
+            yield RtfToken(word.decode("ascii"), value)
         elif code:
-            yield Token("'", content=bytes([int(code, 16)]))
+            yield RtfToken("'", content=bytes([int(code, 16)]))
         elif symbol is not None:
             if symbol in b"\\{}":
-                yield Token(content=symbol)
+                yield RtfToken(content=symbol)
             else:
-                yield Token("par" if symbol in b"\r\n" else symbol.decode("latin-1"))
+                yield RtfToken("par" if symbol in b"\r\n" else symbol.decode("latin-1"))
         elif brace:
-            yield Token(brace.decode("ascii"))
+            yield RtfToken(brace.decode("ascii"))
         elif text:
-            yield Token(content=text)
+            yield RtfToken(content=text)
 
 
 def encoding_of_page(number: int | None) -> str:

@@ -20,7 +20,7 @@ DEFAULT_WIDTH, DEFAULT_HEIGHT = 720.0, 540.0
 _HIDDEN = re.compile(rb"<(?:\w+:)?sld\s[^>]*\bshow\s*=\s*[\"'](?:0|false)[\"']")
 
 
-class Presentation:
+class OpenXmlSlides:
     """``slides``: the parts of the slides that are pages."""
 
     def __init__(self, path: str, password: str | None, options: OfficeOptions) -> None:
@@ -76,8 +76,8 @@ class Presentation:
         )
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> Presentation:
-    return Presentation(path, password, options)
+def open_file(path: str, password: str | None, options: OfficeOptions) -> OpenXmlSlides:
+    return OpenXmlSlides(path, password, options)
 
 
 def _relation(entry: Element) -> str:

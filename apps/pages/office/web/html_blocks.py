@@ -18,7 +18,7 @@ from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import numerals, spanned_text
 from apps.pages.office.web import html_tables, visibility
-from apps.pages.office.web.inline_text import PLAIN, InlineText, Style
+from apps.pages.office.web.inline_text import PLAIN, InlineStyle, InlineText
 from apps.pages.office.xml_parts import Element, local_name
 
 MAX_DEPTH = 150
@@ -63,13 +63,13 @@ class _Place(NamedTuple):
 
 def read(root: Element, options: OfficeOptions, base_url: str = "") -> WebText:
     """Return the blocks of an element; ``base_url``: what the addresses of its links are relative to."""
-    reader = _Reader(options, base_url)
+    reader = _HtmlReader(options, base_url)
     reader.read(root, PLAIN)
     reader.flush()
     return WebText(tuple(reader.blocks), tuple(dict.fromkeys(reader.warnings)))
 
 
-class _Reader:
+class _HtmlReader:
     def __init__(self, options: OfficeOptions, base_url: str) -> None:
         self.blocks: list[Block] = []
         self.warnings: list[str] = []
@@ -98,7 +98,7 @@ class _Reader:
         self.blocks += self._pictures
         self._pictures.clear()
 
-    def read(self, element: Element, style: Style) -> None:
+    def read(self, element: Element, style: InlineStyle) -> None:
         """Read an element; what follows it is its parent's."""
         name = local_name(element).lower()
         if not visibility.is_read(element, name, self._options):
@@ -119,7 +119,7 @@ class _Reader:
             self._paragraph(element, style)
         self._depth -= 1
 
-    def _children(self, element: Element, style: Style) -> None:
+    def _children(self, element: Element, style: InlineStyle) -> None:
         if element.text:
             self._inline.add(element.text, style)
         for child in element:
@@ -127,7 +127,7 @@ class _Reader:
             if child.tail:
                 self._inline.add(child.tail, style)
 
-    def _paragraph(self, element: Element, style: Style) -> None:
+    def _paragraph(self, element: Element, style: InlineStyle) -> None:
         """Read an element that begins and ends a line. In a list item and a cell it stays part of them."""
         self._end_paragraph()
         self._children(element, style)
@@ -147,7 +147,7 @@ class _Reader:
         self.flush()
         self._place = before
 
-    def _styled(self, element: Element, name: str, style: Style) -> Style:
+    def _styled(self, element: Element, name: str, style: InlineStyle) -> InlineStyle:
         style = style._replace(**_STYLES.get(name, {}))  # type: ignore[arg-type]
         css = element.get("style")
         if css:
@@ -158,7 +158,7 @@ class _Reader:
             )
         return style
 
-    def _read_a(self, element: Element, style: Style) -> None:
+    def _read_a(self, element: Element, style: InlineStyle) -> None:
         address = (element.get("href") or "").strip()
         if address:
             try:
@@ -169,35 +169,35 @@ class _Reader:
                 address = ""
         self._children(element, style._replace(url=address) if address else style)
 
-    def _read_br(self, _element: Element, _style: Style) -> None:
+    def _read_br(self, _element: Element, _style: InlineStyle) -> None:
         self._inline.break_line()
 
-    def _read_hr(self, _element: Element, _style: Style) -> None:
+    def _read_hr(self, _element: Element, _style: InlineStyle) -> None:
         self.flush()
 
-    def _read_q(self, element: Element, style: Style) -> None:
+    def _read_q(self, element: Element, style: InlineStyle) -> None:
         self._inline.add("\N{LEFT DOUBLE QUOTATION MARK}", style)
         self._children(element, style)
         self._inline.add("\N{RIGHT DOUBLE QUOTATION MARK}", style)
 
-    def _read_blockquote(self, element: Element, style: Style) -> None:
+    def _read_blockquote(self, element: Element, style: InlineStyle) -> None:
         with self._in_place(_Place(level=1)):
             self._children(element, style)
 
-    def _read_figcaption(self, element: Element, style: Style) -> None:
+    def _read_figcaption(self, element: Element, style: InlineStyle) -> None:
         with self._in_place(_Place(BlockType.CAPTION, is_whole=True)):
             self._children(element, style)
 
-    def _read_caption(self, element: Element, style: Style) -> None:
+    def _read_caption(self, element: Element, style: InlineStyle) -> None:
         self._read_figcaption(element, style)
 
-    def _read_pre(self, element: Element, _style: Style) -> None:
+    def _read_pre(self, element: Element, _style: InlineStyle) -> None:
         self.flush()
         text = clean("".join(_visible_text(element, self._options))).replace("\xa0", " ").strip("\n").rstrip()
         if text:
             self.blocks.append(Block(BlockType.CODE, NO_BOX, text=text))
 
-    def _read_img(self, element: Element, _style: Style) -> None:
+    def _read_img(self, element: Element, _style: InlineStyle) -> None:
         if (element.get("width") or "").strip() in ("0", "1") or (element.get("height") or "").strip() in ("0", "1"):
             return  # counts readers, shows nothing
         description = " ".join((element.get("alt") or element.get("title") or "").split())
@@ -206,12 +206,12 @@ class _Reader:
         if self._inline.is_empty:
             self.flush()
 
-    def _read_svg(self, element: Element, style: Style) -> None:
+    def _read_svg(self, element: Element, style: InlineStyle) -> None:
         for text in element.iter("{*}text", "text"):
             self._inline.add(" ".join(text.itertext()), style)
             self._inline.add(" ", style)
 
-    def _read_math(self, element: Element, style: Style) -> None:
+    def _read_math(self, element: Element, style: InlineStyle) -> None:
         notes = element.iter("annotation", "{*}annotation")
         source = next((note for note in notes if "tex" in note.get("encoding", "")), None)
         if source is not None and (latex := " ".join("".join(source.itertext()).split())):
@@ -223,33 +223,33 @@ class _Reader:
 
     # Forms: what a person sees in the fields.
 
-    def _read_input(self, element: Element, style: Style) -> None:
+    def _read_input(self, element: Element, style: InlineStyle) -> None:
         kind = (element.get("type") or "text").lower()
         if kind in ("checkbox", "radio"):
             self._inline.add("[x] " if element.get("checked") is not None else "[ ] ", style)
         elif value := element.get("value"):
             self._inline.add(f" {value} ", style)
 
-    def _read_select(self, element: Element, style: Style) -> None:
+    def _read_select(self, element: Element, style: InlineStyle) -> None:
         options = list(element.iter("{*}option", "option"))
         chosen = [option for option in options if option.get("selected") is not None] or options[:1]
         self._inline.add(" " + ", ".join("".join(option.itertext()).strip() for option in chosen) + " ", style)
 
     # Lists.
 
-    def _read_ul(self, element: Element, style: Style) -> None:
+    def _read_ul(self, element: Element, style: InlineStyle) -> None:
         self._list(element, style)
 
-    def _read_menu(self, element: Element, style: Style) -> None:
+    def _read_menu(self, element: Element, style: InlineStyle) -> None:
         self._list(element, style)
 
-    def _read_dir(self, element: Element, style: Style) -> None:
+    def _read_dir(self, element: Element, style: InlineStyle) -> None:
         self._list(element, style)
 
-    def _read_ol(self, element: Element, style: Style) -> None:
+    def _read_ol(self, element: Element, style: InlineStyle) -> None:
         self._list(element, style, is_ordered=True)
 
-    def _list(self, element: Element, style: Style, *, is_ordered: bool = False) -> None:
+    def _list(self, element: Element, style: InlineStyle, *, is_ordered: bool = False) -> None:
         items = [child for child in element if local_name(child).lower() == "li"]
         is_reversed = element.get("reversed") is not None
         number = _whole(element.get("start"), len(items) if is_reversed else 1)
@@ -267,13 +267,13 @@ class _Reader:
         self._list_level -= 1
         self._place = before
 
-    def _item(self, element: Element, style: Style, marker: str, extra_levels: int = 0) -> None:
+    def _item(self, element: Element, style: InlineStyle, marker: str, extra_levels: int = 0) -> None:
         if not visibility.is_read(element, "li", self._options):
             return
         with self._in_place(_Place(BlockType.LIST_ITEM, self._list_level + extra_levels, marker, is_whole=True)):
             self._children(element, style)
 
-    def _read_dl(self, element: Element, style: Style) -> None:
+    def _read_dl(self, element: Element, style: InlineStyle) -> None:
         self.flush()
         before, self._place = self._place, _Place()
         self._list_level += 1
@@ -287,7 +287,7 @@ class _Reader:
 
     # Tables.
 
-    def _read_table(self, element: Element, style: Style) -> None:
+    def _read_table(self, element: Element, style: InlineStyle) -> None:
         rows = html_tables.rows_of(element)
         if self._in_cell:
             for row, _is_head in rows:
@@ -315,9 +315,9 @@ class _Reader:
                 if any(cell.text for cell in cells):
                     self.blocks.append(Block(BlockType.TABLE, NO_BOX, cells=cells))
 
-    def _cell(self, element: Element, style: Style) -> tuple[str, tuple[TextSpan, ...]]:
+    def _cell(self, element: Element, style: InlineStyle) -> tuple[str, tuple[TextSpan, ...]]:
         """Return the text of a cell: what would be blocks are its lines."""
-        inner = _Reader(self._options, self._base_url)
+        inner = _HtmlReader(self._options, self._base_url)
         inner._depth, inner._in_cell = self._depth, True
         inner._place = _Place(is_whole=True)
         if visibility.is_read(element, "td", self._options):
@@ -335,10 +335,10 @@ class _Reader:
             text += block.text or block.description
         return text, tuple(spans)
 
-    def _read_td(self, element: Element, style: Style) -> None:
+    def _read_td(self, element: Element, style: InlineStyle) -> None:
         self._children(element, style) if self._in_cell else self._paragraph(element, style)
 
-    def _read_th(self, element: Element, style: Style) -> None:
+    def _read_th(self, element: Element, style: InlineStyle) -> None:
         self._read_td(element, style)
 
 

@@ -13,7 +13,7 @@ MAX_COLUMNS = 500
 _BLOCKS = ("table", "p", "div", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "img", "center")
 
 
-class GridCell(NamedTuple):
+class HtmlCell(NamedTuple):
     element: Element
     row: int
     column: int
@@ -52,13 +52,13 @@ def is_layout(table: Element, rows: list[tuple[Element, bool]]) -> bool:
     return has_one_column and any(next(row.iter(*_BLOCKS), None) is not None for row, _is_head in rows)
 
 
-def parts_of(rows: list[tuple[Element, bool]]) -> Iterator[tuple[list[GridCell], bool]]:
+def parts_of(rows: list[tuple[Element, bool]]) -> Iterator[tuple[list[HtmlCell], bool]]:
     """Yield the cells of at most ``MAX_ROWS`` rows, and whether cells beyond ``MAX_COLUMNS`` are missing."""
     for first in range(0, len(rows), MAX_ROWS):
         yield _grid(rows[first : first + MAX_ROWS])
 
 
-def _grid(rows: list[tuple[Element, bool]]) -> tuple[list[GridCell], bool]:
+def _grid(rows: list[tuple[Element, bool]]) -> tuple[list[HtmlCell], bool]:
     cells, is_cut = [], False
     taken = [0] * MAX_COLUMNS  # for how many further rows a cell above covers each column
     for index, (row, is_head) in enumerate(rows):
@@ -81,7 +81,7 @@ def _grid(rows: list[tuple[Element, bool]]) -> tuple[list[GridCell], bool]:
                 column_span += 1
             for covered in range(column, column + column_span):
                 taken[covered] = row_span - 1
-            cells.append(GridCell(element, index, column, row_span, column_span, is_head or name == "th"))
+            cells.append(HtmlCell(element, index, column, row_span, column_span, is_head or name == "th"))
             column += column_span
     return cells, is_cut
 

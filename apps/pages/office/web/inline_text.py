@@ -11,7 +11,7 @@ from apps.pages.model.text.safe_text import clean
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
 
 
-class Style(NamedTuple):
+class InlineStyle(NamedTuple):
     """How letters are set. ``keeps_blanks``: as in ``<pre>``."""
 
     bold: bool = False
@@ -24,17 +24,17 @@ class Style(NamedTuple):
     keeps_blanks: bool = False
 
 
-PLAIN = Style()
+PLAIN = InlineStyle()
 
 
 class InlineText:
     """The text of a block while it is read."""
 
     def __init__(self) -> None:
-        self._pieces: list[tuple[str, Style]] = []
+        self._pieces: list[tuple[str, InlineStyle]] = []
         self._last = "\n"  # the last character, to collapse blanks across elements
 
-    def add(self, text: str, style: Style = PLAIN) -> None:
+    def add(self, text: str, style: InlineStyle = PLAIN) -> None:
         text = clean(text).replace("\xa0", " ") if not style.keeps_blanks else clean(text)
         if not style.keeps_blanks:
             text = _BLANKS.sub(" ", text)

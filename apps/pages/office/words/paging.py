@@ -23,7 +23,7 @@ _SECTION_STAYS = ("continuous", "nextColumn")
 
 
 @dataclass(slots=True)
-class Part:
+class PagePart:
     """A paragraph, or rows of a table."""
 
     element: Element
@@ -37,7 +37,7 @@ class PageParts:
 
     section: int
     starts_section: bool
-    parts: list[Part] = field(default_factory=list)
+    parts: list[PagePart] = field(default_factory=list)
     characters: int = 0
 
 
@@ -76,7 +76,7 @@ class Paging:
         nearly = not self._is_rendered and page.characters >= CHARACTERS_PER_PAGE * 2 // 3 and style.level > 0
         if breaks_before or is_full or nearly or (style.breaks_page if own is None else own):
             self._break()
-        self.pages[-1].parts.append(Part(paragraph))
+        self.pages[-1].parts.append(PagePart(paragraph))
         self.pages[-1].characters += characters
         if breaks_after:
             self._break()
@@ -118,7 +118,7 @@ class Paging:
             end = start + MAX_ROWS_PER_PAGE
             if start:
                 self._break()
-            self.pages[-1].parts.append(Part(table, start, end))
+            self.pages[-1].parts.append(PagePart(table, start, end))
             texts = (text.text or "" for row in rows[start:end] for text in row.iter(_TEXT))
             self.pages[-1].characters += 1 + sum(map(len, texts))
         if any(True for row in rows[1:] for _ in row.iter(_RENDERED)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.pages.model.page_labels import LabelRange
+from apps.pages.model.page_numbers.labels import LabelRange
 from apps.pages.model.text.safe_text import clean
 
 MAX_RANGES, MAX_NODES = 1_000, 2_000

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from apps.pages.model.errors import PageOutOfRange
-from apps.pages.model.page_ranges import check_page_ranges, parse_page_ranges
+from apps.pages.model.page_numbers.ranges import check_page_ranges, parse_page_ranges
 
 
 @pytest.mark.parametrize(

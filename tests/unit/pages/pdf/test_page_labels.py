@@ -10,7 +10,7 @@ import pytest
 from pikepdf import Array, Dictionary, Name
 
 from apps.pages.model.blocks import BlockType
-from apps.pages.model.page_labels import LabelRange, label_of
+from apps.pages.model.page_numbers.labels import LabelRange, label_of
 from apps.pages.output.assembly import RenderOptions
 from apps.pages.reading.page_reading import inspect_document
 from tests.unit.pages.drawing import assembled, page, text_block
