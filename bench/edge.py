@@ -31,6 +31,10 @@ SAMPLES = 100
 PROBE_TARGET_MS = 100.0
 RATIO_TARGET = 2.0
 FAILED_MS = 60_000.0
+PAUSE_SECONDS = 0.04
+"""Between two samples, so that they cover what happens when the service gives the first clients up."""
+SETTLE_SECONDS = 12.0
+"""After an attack, until what its last requests left has ended."""
 SLOW_SECONDS = 1.0
 """A slow client sends or takes one byte each time."""
 LARGE_FILE_BYTES = 20_000_000
@@ -106,6 +110,7 @@ def milliseconds(url: str, **headers: str) -> list[float]:
     taken = []
     with httpx.Client(verify=False, timeout=60, headers=headers) as client:
         for _ in range(SAMPLES):
+            time.sleep(PAUSE_SECONDS)
             started = time.perf_counter()
             response = client.get(url)
             taken.append((time.perf_counter() - started) * 1000 if response.status_code == 200 else FAILED_MS)
@@ -169,6 +174,7 @@ def main(arguments: list[str]) -> None:
             figures.append(Figure(f"{what}, p95", others, "ms"))
             figures.append(Figure(f"{what}, p95 against the calm", others / calm, "x", RATIO_TARGET))
             print(f"{attack.name}: done", flush=True)
+            time.sleep(SETTLE_SECONDS)
     report("edge", figures)
 
 

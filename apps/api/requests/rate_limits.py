@@ -104,6 +104,8 @@ def upload_slot(request: Request) -> Iterator[None]:
     def free() -> None:
         _exchange(lambda client: client.zrem(name, upload))
 
+    if awaited is not None:
+        awaited.place = name
     under_way = _add_upload(name, upload)
     try:
         if under_way > limit:
