@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from apps.cli.options import chunk_options
+from apps.cli.progress import write_line
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.model.geometry import Box
-from apps.pages.model.media_types import is_structured
+from apps.pages.model.media_types import PDF, is_structured
 from apps.pages.model.text.languages import find_all, tag_of
 from apps.pages.model.vision_image import MAX_VISION_PIXELS
+from apps.pages.model.warnings import describe
 from apps.pages.output.exports.registry import EXPORTS, PICTURE_DPI, ExportSource
+from apps.pages.output.exports.text_layers import TextLayers
 from apps.pages.sandbox.client import Limits, Reader
 
 WriteExport = Callable[[DocumentFacts, Callable[[], Iterable[Page | PageFailure]]], None]
@@ -45,6 +48,18 @@ def local_export(
                 limits=limits,
             )
 
+        def add_text(layers: TextLayers, out: BinaryIO) -> None:
+            reader.searchable_copy(
+                document,
+                out,
+                page_numbers=layers.pages,
+                layers=layers.layers,
+                layer_pages=layers.layer_pages,
+                unsure_pages=layers.unsure_pages,
+                password=password,
+                limits=limits,
+            )
+
         source = ExportSource(
             pages,
             chunk_options(options),
@@ -52,11 +67,13 @@ def local_export(
             language=tag_of(languages[0]) if languages else "",
             picture_of=None if is_structured(facts.media_type) else picture_of,
             open_output=open_output,
+            add_text=add_text if facts.media_type == PDF else None,
+            warn=lambda code: write_line(f"{code}: {describe(code)}"),
         )
         export = EXPORTS[options.format]
         if export.needs_pictures and source.picture_of is None:
             raise NoPictureOfPage
-        with (folder / export.file_name).open("wb") as out:
+        with (folder / export.file_name).open("w+b") as out:
             export.write(source, out)
 
     return write

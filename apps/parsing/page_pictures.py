@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import PageError, RegionOutsidePage
@@ -15,6 +15,9 @@ from apps.pages.model.region_table import RegionTable
 from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.pages.sandbox import pool
 from apps.pages.sandbox.client import TABLE_WORK, Limits
+
+if TYPE_CHECKING:
+    from apps.pages.output.exports.text_layers import TextLayers
 
 POINTS_PER_INCH = 72
 PAGE_DPI = 144.0
@@ -138,6 +141,21 @@ class DocumentPictures:
                 columns=columns,
                 password=self._password,
                 media_type=self._media_type,
+                limits=self._limits,
+                should_stop=self._should_stop,
+            )
+
+    def searchable_copy(self, layers: TextLayers, out: BinaryIO) -> None:
+        """Write a copy of the document, a PDF, with text under its pages. Raise PageError or DocumentError."""
+        with pool.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
+            reader.searchable_copy(
+                self._opened(),
+                out,
+                page_numbers=layers.pages,
+                layers=layers.layers,
+                layer_pages=layers.layer_pages,
+                unsure_pages=layers.unsure_pages,
+                password=self._password,
                 limits=self._limits,
                 should_stop=self._should_stop,
             )

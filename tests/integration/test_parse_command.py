@@ -86,8 +86,9 @@ def test_exports_are_written_with_pictures_of_the_pages(small: Path, tmp_path: P
     assert parse(small, "--format", "zip", "-o", archive).returncode == 0
     with zipfile.ZipFile(archive) as opened:
         assert opened.read("markdown.md") == parse(small).stdout
-    with pikepdf.open(io.BytesIO(parse(small, "--format", "searchable_pdf", "-q").stdout)) as document:
-        assert [len(page.get_images()) for page in document.pages] == [1]
+    for name, pictures in (("searchable_pdf", 0), ("archive_pdf", 1)):
+        with pikepdf.open(io.BytesIO(parse(small, "--format", name, "-q").stdout)) as document:
+            assert [len(page.get_images()) for page in document.pages] == [pictures]
     text = tmp_path / "note.txt"
     text.write_text("A short note.", encoding="utf-8")
     assert b'<p id="page-1-0" dir="auto">A short note.</p>' in parse(text, "--format", "html").stdout

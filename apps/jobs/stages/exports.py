@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from io import SEEK_END
@@ -17,8 +18,9 @@ from apps.jobs.stages.assemble import accepted_pages
 from apps.jobs.stages.step_work import password_of, reader_limits
 from apps.jobs.states import ENDED_JOBS
 from apps.pages.model.errors import GarbledPage, NoPictureOfPage
-from apps.pages.model.media_types import is_structured
+from apps.pages.model.media_types import PDF, is_structured
 from apps.pages.model.text.languages import find_all, tag_of
+from apps.pages.model.warnings import describe
 from apps.pages.output.exports.options import ChunkOptions
 from apps.pages.output.exports.registry import PICTURE_DPI, Export, ExportSource
 from apps.parsing.page_pictures import DocumentPictures
@@ -42,14 +44,16 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
         raise NoPictureOfPage
     if export.needs_pictures and not job.document_id:
         raise DocumentNotFound
+    warnings: list[str] = []
     with ExitStack() as opened:
         out = cast(BinaryIO, opened.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))
         try:
             with ExitStack() as used:
-                export.write(_source(job, chunks, used), out)
+                export.write(_source(job, chunks, used, warnings.append), out)
         except (FileNotFoundError, GarbledPage) as error:
             raise ResultMissing from error
         _check_is_current(job)
+        _add_warnings(job, warnings)
         if chunks == USUAL_CHUNKS:
             out.seek(0)
             key = f"{job.result_folder}/{export.file_name}"
@@ -65,7 +69,7 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
         return size, out
 
 
-def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack) -> ExportSource:
+def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack, warn: Callable[[str], None]) -> ExportSource:
     pictures = None
     if job.document_id and not is_structured(job.media_type):
         pictures = used.enter_context(
@@ -86,7 +90,18 @@ def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack) -> ExportSourc
         language=tag_of(languages[0]) if languages else "",
         picture_of=partial(pictures.region, dpi=PICTURE_DPI) if pictures else None,
         open_output=partial(queries.open_result, job),
+        add_text=pictures.searchable_copy if pictures and job.media_type == PDF else None,
+        warn=warn,
     )
+
+
+def _add_warnings(job: ParseJob, codes: Sequence[str]) -> None:
+    """Add warnings about an export to those of the job, each once."""
+    for code in codes:
+        warning = {"code": code, "detail": describe(code)}
+        if warning not in job.warnings:
+            job.warnings = [*job.warnings, warning]
+            ParseJob.objects.filter(pk=job.pk, result_folder=job.result_folder).update(warnings=job.warnings)
 
 
 def _check_is_current(job: ParseJob) -> None:

@@ -76,6 +76,10 @@ _SENTENCES = {
         "The result could not be written to S3, or not all of its files. Fetch it from the job, or parse the document "
         "again when S3 can be reached."
     ),
+    "searchable_pdf_of_pictures": (
+        "The document could not be copied, so the searchable PDF has pictures of its pages. Save the document again "
+        "and parse the copy."
+    ),
     "ocr_low_confidence": "OCR is not confident about the text; check it, or try high_res_ocr.",
 }
 

@@ -32,8 +32,16 @@ from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTER
 from apps.pages.pdf.pdf_file import FONTS_MISSING, PdfFile
 from apps.pages.reading import directions, images
 from apps.pages.reading.inspection import inspect_document
+from apps.pages.reading.searchable_copy import write_searchable_copy
 
-__all__ = ["DocumentFacts", "inspect_document", "read_pages", "render_for_ocr", "render_for_vision"]
+__all__ = [
+    "DocumentFacts",
+    "inspect_document",
+    "read_pages",
+    "render_for_ocr",
+    "render_for_vision",
+    "write_searchable_copy",
+]
 
 READ_WITHOUT_FORMS = "read_without_forms"
 # A second reading must have this share of the characters of the first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import BinaryIO
 
 import msgspec
 
@@ -22,6 +23,7 @@ from apps.pages.model.errors import (
     error_from_code,
 )
 from apps.pages.model.office_options import OfficeOptions
+from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.process import Child
 from apps.pages.sandbox.protocol import Garbage, Hangup, Kind, Late, ReadRequest, Refusal, ShouldStop
@@ -188,6 +190,27 @@ def rendered(
         raise child.end_after(problem) from problem
     else:
         return body
+
+
+def copied(
+    child: Child, request: ReadRequest, layers: bytes, out: BinaryIO, *, limits: Limits, should_stop: ShouldStop | None
+) -> None:
+    """Write the parts of a copy with text layers to ``out``. Raise ``PageError``."""
+    try:
+        child.send_layers(layers)
+        child.send(Kind.COPY, request)
+        seconds = limits.wall_seconds * (1 + len(request.page_numbers) // DEFAULT_RANGE_PAGES)
+        while True:
+            kind, body = child.next_frame(within_seconds=seconds, should_stop=should_stop)
+            if kind == Kind.REFUSED:
+                raise _error_of(msgspec.json.decode(body, type=Refusal))
+            if kind == Kind.DONE:
+                return
+            if kind != Kind.PART:
+                raise Garbage(f"the child sent {kind.name} out of turn")
+            out.write(body)
+    except _CHILD_PROBLEMS as problem:
+        raise child.end_after(problem) from problem
 
 
 def _error_of(refusal: Refusal) -> ParseError:

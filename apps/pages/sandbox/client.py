@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -27,7 +27,7 @@ from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from apps.pages.model.region_table import RegionTable, decode_region_table
-from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, inspect, rendered
+from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, copied, inspect, rendered
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.open_document import FileIdentity, ReadableCopies, identity_of
 from apps.pages.sandbox.process import Child, ReaderProcess, StartProcess, reader_user
@@ -43,6 +43,8 @@ _MAX_RANGES_PER_CHILD = 8
 # Four times the size of an incompressible page image of 40 million pixels and a margin, because one frame may use a
 # quarter of the limit.
 _MAX_IMAGE_BYTES = 4 * 48 << 20
+# A copy of a document that a repair or unpacked objects make larger.
+_COPIES, _ROOM_BYTES = 4, 64 << 20
 
 
 class Reader:
@@ -243,6 +245,41 @@ class Reader:
             columns=tuple(columns),
         )
         return decode_region_table(self._rendered(document, Kind.TABLE, request, limits, should_stop))
+
+    def searchable_copy(
+        self,
+        document: Path,
+        out: BinaryIO,
+        *,
+        page_numbers: Sequence[int],
+        layers: bytes,
+        layer_pages: Sequence[int],
+        unsure_pages: Sequence[int] = (),
+        password: str | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        should_stop: ShouldStop | None = None,
+    ) -> None:
+        """Write these pages of a PDF, without encryption, with a text layer under some of them.
+
+        ``layers``: a PDF with the text of each page of ``layer_pages``. ``unsure_pages``: those of them that get it
+        only if the text of the page itself cannot be used. ``out`` may be rewound. Raise the errors of ``render``.
+        """
+        limits = msgspec.structs.replace(
+            limits, answer_bytes=_COPIES * (document.stat().st_size + len(layers)) + _ROOM_BYTES
+        )
+        request = ReadRequest(
+            page_numbers=tuple(page_numbers),
+            password=password,
+            layer_pages=tuple(layer_pages),
+            unsure_pages=tuple(unsure_pages),
+        )
+        for _attempt in range(MAX_READER_DEATHS + 1):
+            out.seek(0)
+            out.truncate()
+            with suppress(Hangup), self._child(document, limits, pages=len(page_numbers) + 1) as child:
+                copied(child, request, layers, out, limits=limits, should_stop=should_stop)
+                return
+        raise UnplannedError
 
     def inspect_and_read(
         self,

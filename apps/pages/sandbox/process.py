@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 _ROOT = Path(__file__).resolve().parents[3]
 _CONTROL_BYTES = 64 * 1024
+_PART_BYTES = 1 << 18
 _CONTROL_SECONDS = 10.0
 _START_SECONDS = 60.0
 # Passed on if set: where shared libraries are. Nothing else of our environment reaches the reader.
@@ -227,6 +228,11 @@ class Child:
     def send(self, kind: Kind, request: ReadRequest) -> None:
         self._bytes_left = self._limits.answer_bytes
         protocol.send(self._reply, kind, request)
+
+    def send_layers(self, layers: bytes) -> None:
+        """Send the text layers of a copy, before the request for it."""
+        for start in range(0, len(layers), _PART_BYTES):
+            protocol.send_raw(self._reply, Kind.LAYERS, layers[start : start + _PART_BYTES])
 
     def next_frame(self, *, within_seconds: float, should_stop: ShouldStop | None) -> tuple[Kind, bytes]:
         """Return the child's next frame. Raise ``Hangup``, ``Late``, ``Garbage``, ``Stopped``."""

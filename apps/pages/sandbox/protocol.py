@@ -49,11 +49,14 @@ class Kind(StrEnum):
     RENDER = "n"  # ReadRequest with one page number and a dpi
     PICTURE = "p"  # ReadRequest with one page number, a dpi, max_pixels and perhaps a region
     TABLE = "t"  # ReadRequest with one page number, a region and perhaps columns
+    LAYERS = "l"  # the next part of a PDF with the text for COPY; it has no reply
+    COPY = "c"  # ReadRequest with the pages of the copy, and those of them that LAYERS has
     # child -> worker
     FACTS = "F"
     PAGE = "P"  # a Page or a PageFailure
     IMAGE = "I"  # a page image for OCR, or a JPEG in reply to PICTURE
     CELLS = "C"  # a RegionTable
+    PART = "B"  # the next part of the PDF in reply to COPY
     REFUSED = "E"  # Refusal: the request ends here
     DONE = "D"  # the request is complete
 
@@ -85,6 +88,8 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     ``columns``: the x of the borders of its columns, if they are known.
     ``margins``: only what is inside of them is read; pictures show them white. ``skip_diagonal``: diagonal text is left
     out. ``office``: how documents are read that have a structure of their own.
+    ``layer_pages``: the page of the document for each page of the text layers; ``unsure_pages``: those of them whose
+    own text, if it can be used, is enough.
     """
 
     page_numbers: tuple[int, ...] = ()
@@ -105,6 +110,8 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     margins: Margins | None = None
     skip_diagonal: bool = False
     office: OfficeOptions = OfficeOptions()
+    layer_pages: tuple[int, ...] = ()
+    unsure_pages: tuple[int, ...] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -18,6 +18,7 @@ import socket
 import sys
 import time
 import traceback
+from io import BufferedWriter, RawIOBase
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -38,6 +39,7 @@ _GRACE_SECONDS = 0.25
 _KEEP_SECONDS = 1.0
 _ONE_DAY_SECONDS = 86_400.0
 _MAX_REQUEST_BYTES = 1 << 20
+_PART_BYTES = 1 << 18
 _MAX_TRACEBACK_CHARACTERS = 4000
 
 
@@ -179,24 +181,18 @@ class DocumentChild:
         self._frames = protocol.FrameReader(reply)
         self._path = DOCUMENT_NAME
         self._limits = limits
+        self._layers = bytearray()
 
     def serve(self) -> None:
         """Serve until the worker hangs up (``Hangup``)."""
         while True:
             kind, body = self._frames.read(max_bytes=_MAX_REQUEST_BYTES, until=time.monotonic() + _ONE_DAY_SECONDS)
+            if kind == Kind.LAYERS:
+                self._layers += body
+                continue
             request = msgspec.json.decode(body, type=ReadRequest)
             try:
-                if kind == Kind.INSPECT:
-                    facts = self._work.inspect_document(
-                        self._path, password=request.password, max_pages=request.max_pages, office=request.office
-                    )
-                    protocol.send(self._reply, Kind.FACTS, facts)
-                elif kind == Kind.READ:
-                    self._read(request)
-                elif kind == Kind.TABLE:
-                    self._read_table(request)
-                else:
-                    self._render(kind, request)
+                self._answer(kind, request)
             except Hangup:
                 raise
             except MemoryError:
@@ -208,6 +204,22 @@ class DocumentChild:
                 protocol.send(self._reply, Kind.REFUSED, Refusal(UnplannedError.code, traceback=text))
             else:
                 protocol.send(self._reply, Kind.DONE)
+
+    def _answer(self, kind: Kind, request: ReadRequest) -> None:
+        """Send the frames of one reply, but its end."""
+        if kind == Kind.INSPECT:
+            facts = self._work.inspect_document(
+                self._path, password=request.password, max_pages=request.max_pages, office=request.office
+            )
+            protocol.send(self._reply, Kind.FACTS, facts)
+        elif kind == Kind.READ:
+            self._read(request)
+        elif kind == Kind.TABLE:
+            self._read_table(request)
+        elif kind == Kind.COPY:
+            self._copy(request)
+        else:
+            self._render(kind, request)
 
     def _read(self, request: ReadRequest) -> None:
         """Send the requested pages, one frame each."""
@@ -244,6 +256,20 @@ class DocumentChild:
         )
         protocol.send(self._reply, Kind.CELLS, table)
 
+    def _copy(self, request: ReadRequest) -> None:
+        """Send a copy of the document with text under its pages, in parts."""
+        confinement.allow_cpu_for_another_page(self._limits.cpu_seconds * len(request.page_numbers))
+        with BufferedWriter(_Parts(self._reply), buffer_size=_PART_BYTES) as out:
+            self._work.write_searchable_copy(
+                self._path,
+                out,
+                password=request.password,
+                page_numbers=request.page_numbers,
+                layers=bytes(self._layers),
+                layer_pages=request.layer_pages,
+                unsure_pages=request.unsure_pages,
+            )
+
     def _render(self, kind: Kind, request: ReadRequest) -> None:
         """Send the image of one page: grey for OCR (``RENDER``), or a JPEG for a vision model (``PICTURE``)."""
         confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
@@ -263,6 +289,20 @@ class DocumentChild:
                 self._path, page_number, region=request.region, max_pixels=request.max_pixels, **source
             )
         protocol.send_raw(self._reply, Kind.IMAGE, image)
+
+
+class _Parts(RawIOBase):
+    """Sends what is written to it, in frames."""
+
+    def __init__(self, reply: socket.socket) -> None:
+        self._reply = reply
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        protocol.send_raw(self._reply, Kind.PART, bytes(content))
+        return len(content)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ import pypdfium2
 import pytest
 from django.test import Client
 from jsonschema import Draft202012Validator
+from pypdfium2.raw import FPDF_PAGEOBJ_IMAGE
 
 from apps.api.v2 import result_files
 from apps.documents import storage
 from apps.jobs.models import ParseJob
+from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents.long import long_document
 from tests.documents.scans import text_beside_a_picture
 from tests.integration.api.conftest import FILES, PARSE, Api, Finish, body_of, code_of
@@ -66,12 +68,13 @@ def test_every_export_has_its_address_type_and_link(api: Api, job_id: str) -> No
         "document.html": "text/html; charset=utf-8",
         "document.docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
         "searchable.pdf": "application/pdf",
+        "archive.pdf": "application/pdf",
         "document.hocr": "text/html; charset=utf-8",
         "alto.xml": "application/xml; charset=utf-8",
         "tables.zip": "application/zip",
         "everything.zip": "application/zip",
     }
-    names = ("chunks", "html", "docx", "searchable_pdf", "hocr", "alto", "csv", "zip")
+    names = ("chunks", "html", "docx", "searchable_pdf", "archive_pdf", "hocr", "alto", "csv", "zip")
     listed = body_of(api.job(job_id, *(f"{name}_content_metadata" for name in names)))["result_content_metadata"]
     for name, (file_name, media_type) in zip(names, types.items(), strict=True):
         response = api.get(f"{PARSE}/{job_id}/result/{file_name}")
@@ -87,9 +90,26 @@ def test_the_searchable_pdf_shows_the_pages_and_has_their_text(api: Api, job_id:
     content = content_of(api.get(f"{PARSE}/{job_id}/result/searchable.pdf"))
     (sheet,) = pypdfium2.PdfDocument(content)
     assert "coal to every harbour" in sheet.get_textpage().get_text_range()
+    assert not [each for each in sheet.get_objects() if each.type == FPDF_PAGEOBJ_IMAGE]  # it is the page itself
     drawn = sheet.render(scale=1).to_pil().convert("L")
     assert drawn.crop((72, 70, 300, 95)).getextrema()[0] < 100  # the heading
     assert drawn.crop((72, 500, 300, 560)).getextrema()[0] > 200  # paper
+
+
+def test_a_document_that_cannot_be_copied_becomes_pictures_with_a_warning(api: Api, finish: Finish) -> None:
+    """qpdf cannot read a page tree that loops, but PDFium can."""
+    looping = assembled_pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R 2 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]>>",
+    )
+    job_id = api.parse(looping).json()["id"]
+    finish(job_id)
+    for _ in range(2):
+        (sheet,) = pypdfium2.PdfDocument(content_of(api.get(f"{PARSE}/{job_id}/result/searchable.pdf")))
+        assert len(list(sheet.get_objects())) == 1  # the picture
+    codes = [warning["code"] for warning in body_of(api.job(job_id))["job"]["warnings"]]
+    assert codes.count("searchable_pdf_of_pictures") == 1
 
 
 def test_the_archive_has_every_file_of_the_result(api: Api, job_id: str) -> None:

@@ -11,6 +11,7 @@ FILE_NAMES = {
     "html": "document.html",
     "docx": "document.docx",
     "searchable_pdf": "searchable.pdf",
+    "archive_pdf": "archive.pdf",
     "hocr": "document.hocr",
     "alto": "alto.xml",
     "csv": "tables.zip",

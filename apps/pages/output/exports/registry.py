@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.errors import DocumentError, PageError
 from apps.pages.model.geometry import Box
 from apps.pages.output.assembly import GROUNDED_ITEMS, OUTPUTS, SPREADSHEET, finished_pages
 from apps.pages.output.exports.options import FILE_NAMES, ChunkOptions
 
+if TYPE_CHECKING:
+    from apps.pages.output.exports.text_layers import AddText
+
 PICTURE_DPI = 150.0
+PICTURES_ONLY = "searchable_pdf_of_pictures"
+"""Warning of a searchable PDF that is not a copy of the document."""
 OpenOutput = Callable[[str], BinaryIO | None]
 """Opens a file that was written when the job ended; None if there is none of this name."""
 PictureOf = Callable[[Page, Box], bytes]
@@ -24,7 +30,8 @@ class ExportSource(msgspec.Struct, frozen=True):
     """What exports are made from.
 
     ``pages``: those of the result as they were accepted; called many times. ``language``: a tag as in HTML, "" if it is
-    unknown. ``picture_of``: None if the document cannot be rendered.
+    unknown. ``picture_of``: None if the document cannot be rendered. ``add_text``: None if the document is no PDF.
+    ``warn``: takes the code of a warning about the export.
     """
 
     pages: Callable[[], Iterable[Page | PageFailure]]
@@ -33,6 +40,8 @@ class ExportSource(msgspec.Struct, frozen=True):
     language: str = ""
     picture_of: PictureOf | None = None
     open_output: OpenOutput | None = None
+    add_text: AddText | None = None
+    warn: Callable[[str], None] = lambda code: None
 
     def finished(self) -> Iterator[Page | PageFailure]:
         return finished_pages(self.pages)
@@ -72,8 +81,32 @@ def _docx(source: ExportSource, out: BinaryIO) -> None:
 def _searchable_pdf(source: ExportSource, out: BinaryIO) -> None:
     from apps.pages.output.exports.searchable_pdf import write_searchable_pdf
 
+    if source.add_text is not None:
+        from apps.pages.output.exports.text_layers import text_layers_of
+
+        try:
+            source.add_text(text_layers_of(source.finished()), out)
+        except (DocumentError, PageError):
+            out.seek(0)
+            out.truncate()
+            source.warn(PICTURES_ONLY)
+        else:
+            return
     write_searchable_pdf(
         source.finished(), out, title=source.title, language=source.language, picture_of=source.picture_of
+    )
+
+
+def _archive_pdf(source: ExportSource, out: BinaryIO) -> None:
+    from apps.pages.output.exports.searchable_pdf import write_searchable_pdf
+
+    write_searchable_pdf(
+        source.finished(),
+        out,
+        title=source.title,
+        language=source.language,
+        picture_of=source.picture_of,
+        is_archive=True,
     )
 
 
@@ -103,13 +136,15 @@ def _zip(source: ExportSource, out: BinaryIO) -> None:
     write_everything(out, stored=stored, made=made, pages=source.finished())
 
 
+_OF_PICTURES = ("searchable_pdf", "archive_pdf")
 EXPORTS = {
-    name: Export(FILE_NAMES[name], media_type, write, needs_pictures=write is _searchable_pdf)
+    name: Export(FILE_NAMES[name], media_type, write, needs_pictures=name in _OF_PICTURES)
     for name, media_type, write in (
         ("chunks", "application/x-ndjson; charset=utf-8", _chunks),
         ("html", "text/html; charset=utf-8", _html),
         ("docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", _docx),
         ("searchable_pdf", "application/pdf", _searchable_pdf),
+        ("archive_pdf", "application/pdf", _archive_pdf),
         ("hocr", "text/html; charset=utf-8", _hocr),
         ("alto", "application/xml; charset=utf-8", _alto),
         ("csv", "application/zip", _csv),
@@ -118,5 +153,5 @@ EXPORTS = {
 }
 BY_FILE_NAME = {export.file_name: export for export in EXPORTS.values()}
 _STORED = (*OUTPUTS, GROUNDED_ITEMS, SPREADSHEET)
-# Not the tables, which are files of their own, and not the searchable PDF, which has a picture of each page.
+# Not the tables, which are files of their own, and not the PDFs, which may have a picture of each page.
 _IN_ZIP = ("chunks", "html", "docx", "hocr", "alto")

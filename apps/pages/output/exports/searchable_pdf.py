@@ -6,21 +6,25 @@ has the same glyph for every character; character codes are UTF-16, as the ToUni
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zlib
 from collections.abc import Callable, Iterable
 from typing import BinaryIO
+from xml.sax.saxutils import escape
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
 from apps.pages.output.exports.text_lines import PlacedLine, placed_lines
+from apps.pages.output.exports.xml_text import xml_text
 
 _CATALOG, _PAGES, _INFO, _FONT, _LETTERS, _MAP, _GLYPHS, _DESCRIPTOR, _FONT_FILE = range(1, 10)
 _EM = 1000
+_PRODUCER = "Leafmill"
 # The parts of the height of a word's box that are above and below the line on which it is written.
 _ASCENT, _DESCENT = 0.8, 0.2
 _UNICODE_MAP = b"""\
@@ -40,12 +44,13 @@ def write_searchable_pdf(
     title: str,
     language: str = "",
     picture_of: Callable[[Page, Box], bytes] | None = None,
+    is_archive: bool = False,
 ) -> None:
-    """Write the pages, whose blocks are finished.
+    """Write the pages, whose blocks are finished. ``is_archive``: as PDF/A-2b (ISO 19005-2).
 
     A page that failed or cannot be rendered says so, and without ``picture_of`` all pages have only their text.
     """
-    writer = _PdfWriter(out)
+    writer = _PdfWriter(out, is_archive=is_archive)
     for page in pages:
         if isinstance(page, PageFailure):
             writer.add_failure(page.number, page.code)
@@ -62,8 +67,10 @@ def write_searchable_pdf(
 class _PdfWriter:
     """Writes the objects of one PDF. Those that need all pages are written last."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: BinaryIO, *, is_archive: bool) -> None:
         self._out = out
+        self._is_archive = is_archive
+        self._digest = hashlib.sha256()
         self._offsets: dict[int, int] = {}
         self._last = _FONT_FILE
         self._pages: list[int] = []
@@ -77,7 +84,7 @@ class _PdfWriter:
         operators, image = [], ""
         if jpeg is not None:
             image = f" /XObject << /Im {self._image(jpeg)} 0 R >>"
-            operators.append(f"q {page.width:.2f} 0 0 {page.height:.2f} 0 0 cm /Im Do Q")
+            operators.append(self._whole_page())
         lines = [self._line(line, page.height) for block in page.blocks for line in placed_lines(block)]
         if lines:
             operators += ["BT 3 Tr", *lines, "ET"]
@@ -86,6 +93,9 @@ class _PdfWriter:
     def add_failure(self, number: int, code: str) -> None:
         """Add an empty page, of the size of the one before, that names the error."""
         text = f"Page {number} could not be read: {code}"
+        if self._is_archive:  # whose fonts have to be embedded: a picture of the text needs none
+            self._page(self._whole_page(), f"/XObject << /Im {self._image(_picture_of_text(text, self._size))} 0 R >>")
+            return
         self._helvetica = self._helvetica or self._object("<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>")
         content = f"BT /Visible 12 Tf 36 {self._size[1] - 48:.2f} Td ({text}) Tj ET"
         self._page(content, f"/Font << /Visible {self._helvetica} 0 R >>")
@@ -96,15 +106,31 @@ class _PdfWriter:
         kids = " ".join(f"{number} 0 R" for number in self._pages)
         self._object(f"<< /Type /Pages /Count {len(self._pages)} /Kids [{kids}] >>", _PAGES)
         lang = f" /Lang ({language})" if language.replace("-", "").isalnum() else ""
+        archive = self._archive_entries(title) if self._is_archive else ""
         self._object(
-            f"<< /Type /Catalog /Pages {_PAGES} 0 R{lang} /ViewerPreferences << /DisplayDocTitle true >> >>", _CATALOG
+            f"<< /Type /Catalog /Pages {_PAGES} 0 R{lang} /ViewerPreferences << /DisplayDocTitle true >>{archive} >>",
+            _CATALOG,
         )
-        self._object(f"<< /Title <feff{title.encode('utf-16-be').hex()}> /Producer (Leafmill) >>", _INFO)
+        named = title.encode("utf-16-be", "replace").hex()
+        self._object(f"<< /Title <feff{named}> /Producer ({_PRODUCER}) >>", _INFO)
         start = self._out.tell()
         rows = "".join(f"{self._offsets[number]:010} 00000 n \n" for number in range(1, self._last + 1))
         self._out.write(f"xref\n0 {self._last + 1}\n0000000000 65535 f \n{rows}".encode("ascii"))
-        trailer = f"<< /Size {self._last + 1} /Root {_CATALOG} 0 R /Info {_INFO} 0 R >>"
+        name = self._digest.hexdigest()[:32]
+        trailer = f"<< /Size {self._last + 1} /Root {_CATALOG} 0 R /Info {_INFO} 0 R /ID [<{name}> <{name}>] >>"
         self._out.write(f"trailer\n{trailer}\nstartxref\n{start}\n%%EOF\n".encode("ascii"))
+
+    def _archive_entries(self, title: str) -> str:
+        """Write what the catalog of PDF/A has beside the pages, and return its entries."""
+        profile = srgb_profile()
+        colours = self._stream(" /N 3 /Filter /FlateDecode", zlib.compress(profile))
+        metadata = self._stream(" /Type /Metadata /Subtype /XML", archive_metadata(title))
+        intent = f"/Type /OutputIntent /S /GTS_PDFA1 /OutputConditionIdentifier (sRGB) /DestOutputProfile {colours} 0 R"
+        return f" /Metadata {metadata} 0 R /OutputIntents [<< {intent} /Info (sRGB) >>]"
+
+    def _whole_page(self) -> str:
+        """Return the operators that draw the page's picture."""
+        return f"q {self._size[0]:.2f} 0 0 {self._size[1]:.2f} 0 0 cm /Im Do Q"
 
     def _page(self, content: str, resources: str) -> None:
         stream = self._stream(" /Filter /FlateDecode", zlib.compress(content.encode("ascii")))
@@ -177,6 +203,7 @@ class _PdfWriter:
         self._offsets[number] = self._out.tell()
         body = content.encode("ascii") if isinstance(content, str) else content
         self._out.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
+        self._digest.update(body)
         return number
 
 
@@ -184,6 +211,34 @@ def _shown(text: str, size: float, width: float) -> str:
     """Return the operators that show a text so that it is as wide as its box."""
     codes = text.encode("utf-16-be", "replace")
     return f"{200 * width / (len(codes) * size):.3f} Tz /F {size:.2f} Tf <{codes.hex()}> Tj"
+
+
+def srgb_profile() -> bytes:
+    """Return an ICC profile of the colours of the pictures."""
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def archive_metadata(title: str) -> bytes:
+    """Return the XMP packet that declares PDF/A-2b and repeats the document's title and producer."""
+    return f"""<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/"
+ xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:pdf="http://ns.adobe.com/pdf/1.3/">
+<pdfaid:part>2</pdfaid:part><pdfaid:conformance>B</pdfaid:conformance><pdf:Producer>{_PRODUCER}</pdf:Producer>
+<dc:title><rdf:Alt><rdf:li xml:lang="x-default">{escape(xml_text(title))}</rdf:li></rdf:Alt></dc:title>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>""".encode("utf-8", "replace")
+
+
+def _picture_of_text(text: str, size: tuple[float, float]) -> bytes:
+    """Return a JPEG of a page of this size in points with one line of text."""
+    picture = Image.new("L", (max(1, round(size[0])), max(1, round(size[1]))), 255)
+    ImageDraw.Draw(picture).text((36, 36), text, fill=0, font=ImageFont.load_default(12))
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=90)
+    return out.getvalue()
 
 
 def font_of_one_glyph() -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -150,3 +151,44 @@ def test_turned_lines_are_turned_in_the_pdf() -> None:
     ((text, box),) = words_in_pdf(written(write_searchable_pdf, page(block)))
     assert text == "turned"
     assert (box.x0, box.top, box.x1, box.bottom) == pytest.approx((500, 100, 512, 180), abs=2.5)
+
+
+def test_the_archive_pdf_keeps_the_rules_of_pdf_a_2b() -> None:
+    """ISO 19005-2: the rules that concern what we write; clauses in the comments."""
+    jpeg = io.BytesIO()
+    Image.new("RGB", (60, 80), "red").save(jpeg, "JPEG")
+    pages = (page(SCAN), PageFailure(2, "page_timeout"))
+    content = written(write_searchable_pdf, *pages, picture_of=lambda _page, _box: jpeg.getvalue(), is_archive=True)
+    assert re.match(rb"%PDF-1\.[0-7]\n%[\x80-\xff]{4}", content)  # 6.1.2
+    with pikepdf.open(io.BytesIO(content), suppress_warnings=False) as document:
+        assert document.check_pdf_syntax() == []
+        assert len(document.trailer.ID) == 2  # 6.1.3
+        assert not document.is_encrypted
+        assert not {"/OpenAction", "/AA", "/AcroForm", "/Names"} & set(document.Root.keys())  # 6.5
+        (intent,) = document.Root.OutputIntents  # 6.2.3
+        assert (str(intent.S), str(intent.OutputConditionIdentifier)) == ("/GTS_PDFA1", "sRGB")
+        profile = intent.DestOutputProfile
+        assert profile.N == 3
+        assert profile.read_bytes()[16:20] == b"RGB "
+        assert "/Filter" not in document.Root.Metadata  # 6.6.2.1
+        with document.open_metadata() as metadata:
+            assert metadata.pdfa_status == "2B"  # 6.6.4
+            assert metadata["dc:title"] == "scan <1>.pdf" == str(document.docinfo.Title)
+        for sheet in document.pages:
+            assert set(sheet.resources.keys()) <= {"/Font", "/XObject"}  # no transparency, no other colours
+            for image in sheet.images.values():
+                assert str(image.ColorSpace) in ("/DeviceRGB", "/DeviceGray")  # 6.2.4.3, with the output intent
+                assert not {"/SMask", "/Alternates", "/Interpolate"} & set(image.keys())  # 6.2.8
+            for font in sheet.resources.get("/Font", {}).values():
+                (letters,) = font.DescendantFonts
+                assert "/FontFile2" in letters.FontDescriptor  # 6.2.11.4
+                assert "/CIDToGIDMap" in letters  # 6.2.11.3.2
+                assert set(letters.CIDToGIDMap.read_bytes()[1::2]) == {1}  # 6.2.11.8: never .notdef
+                assert struct.unpack(">H", _table(letters.FontDescriptor.FontFile2.read_bytes())[:2])[0] == letters.DW
+    assert [text for text, _ in words_in_pdf(content)] == [word.text for word in SCAN.lines[0].words]
+
+
+def _table(font: bytes, tag: bytes = b"hmtx") -> bytes:
+    at = font.index(tag)
+    _sum, offset, length = struct.unpack(">III", font[at + 4 : at + 16])
+    return font[offset : offset + length]
