@@ -157,6 +157,7 @@ class MetadataOfPage(BaseModel):
     sheet_name: str | None = None
     speaker_notes: str | None = None
     slide_section_name: str | None = None
+    attachment_name: str | None = None
 
 
 class ConfidenceBreakdown(BaseModel):

@@ -163,6 +163,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     tables and paragraphs were not looked for), ``reader`` (the second reader, if the first could not read the page).
     ``structured``: read from the structure of an office file, web page or text; its blocks are final, and those
     without a known place have ``NO_BOX``. ``sheet_name``, ``speaker_notes``, ``slide_section``: of sheets and slides.
+    ``attachment_name``: of a page of a file that is attached to the document.
     """
 
     number: int
@@ -183,6 +184,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     sheet_name: str = ""
     speaker_notes: str = ""
     slide_section: str = ""
+    attachment_name: str = ""
     revisions: tuple[Revision, ...] = ()
 
 

@@ -25,6 +25,9 @@ _SENTENCES = {
     "chapters_not_read": (
         "Chapters of the book are missing from its file, or are of a kind that is not read; the others are given."
     ),
+    "fields_not_read": (
+        "The item is no e-mail but an appointment, a contact or a task: its text was read, its other fields were not."
+    ),
     "embedded_files_not_read": (
         "Files inside the document, such as workbooks, PDFs or sounds, were not read. Send them as documents of "
         "their own."

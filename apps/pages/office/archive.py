@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import IO
 
 from apps.pages.model.errors import ArchiveTooLarge, DamagedDocument, EncryptedDocument
-from apps.pages.office import encryption
+from apps.pages.office import encryption, sources
+from apps.pages.office.sources import Source
 
 MAX_ENTRIES = 10_000
 MAX_ENTRY_BYTES = 100_000_000
@@ -26,17 +27,17 @@ _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSErro
 class Archive:
     """An open ZIP file. Names of parts are compared as office programs do it: without regard to case."""
 
-    def __init__(self, path: str | IO[bytes], password: str | None = None) -> None:
+    def __init__(self, source: Source | IO[bytes], password: str | None = None) -> None:
         """Raise DamagedDocument, ArchiveTooLarge for too many or overlapping entries, and as ``decrypted`` does.
 
-        ``path``: of a file, or the open file.
+        ``source``: also an open file.
         """
         # Open as long as the document is.
-        source = open(path, "rb") if isinstance(path, str) else path  # noqa: PTH123, SIM115
-        if source.read(len(encryption.COMPOUND)) == encryption.COMPOUND:
-            source = encryption.decrypted(source, password)
+        file = sources.opened(source) if isinstance(source, str | bytes) else source
+        if file.read(len(encryption.COMPOUND)) == encryption.COMPOUND:
+            file = encryption.decrypted(file, password)
         try:
-            self._zip = zipfile.ZipFile(source)
+            self._zip = zipfile.ZipFile(file)
         except _FAULTS as error:
             raise DamagedDocument from error
         entries = [entry for entry in self._zip.infolist() if not entry.is_dir()]

@@ -8,6 +8,7 @@ import zlib
 from typing import IO
 
 from apps.pages.model.errors import DamagedDocument, EncryptedDocument, UnsupportedEncryption, WrongPassword
+from apps.pages.office.sources import Source, bytes_of
 
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _FAULTS = (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, struct.error, zlib.error)
@@ -34,8 +35,7 @@ def decrypted(source: IO[bytes], password: str | None) -> IO[bytes]:
     return content
 
 
-def plain_content(path: str, password: str | None) -> bytes:
+def plain_content(source: Source, password: str | None) -> bytes:
     """Return the bytes of a file, decrypted if it is encrypted. Raise as ``decrypted`` does."""
-    with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
-        content = file.read()
+    content = bytes_of(source)
     return decrypted(io.BytesIO(content), password).read() if content.startswith(COMPOUND) else content

@@ -6,6 +6,7 @@ from apps.pages.model.errors import UnsupportedDocument
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office import encryption, packages
 from apps.pages.office.plain import decoding, text_types
+from apps.pages.office.sources import Source
 
 _ZIP, _COMPOUND = b"PK\x03\x04", encryption.COMPOUND
 _RICH_TEXT = b"{\\rt"  # some programs leave out the f
@@ -16,15 +17,15 @@ def may_be_structured(head: bytes) -> bool:
     return head.lstrip().startswith((_ZIP, _COMPOUND, _RICH_TEXT)) or decoding.is_text(head)
 
 
-def media_type_of(path: str, head: bytes, options: OfficeOptions, password: str | None = None) -> str:
+def media_type_of(source: Source, head: bytes, options: OfficeOptions, password: str | None = None) -> str:
     """Return the type by the file's content; the name's suffix decides only between kinds of plain text.
 
     ``head``: its first bytes. Raise UnsupportedDocument, and as ``packages`` does for archives and compound files.
     """
     if head.startswith(_ZIP):
-        return packages.type_of_archive(path, password)
+        return packages.type_of_archive(source, password)
     if head.startswith(_COMPOUND):
-        return packages.type_of_compound_file(path, password)
+        return packages.type_of_compound_file(source, password)
     if head.lstrip().startswith(_RICH_TEXT):
         return "application/rtf"
     if not decoding.is_text(head):

@@ -16,6 +16,7 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import PageError, ParseError, UnsupportedDocument
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office import packages
+from apps.pages.office.sources import Source
 
 NOMINAL_WIDTH, NOMINAL_HEIGHT = 612.0, 792.0
 """The size, in points, of pages whose document gives them none."""
@@ -32,8 +33,8 @@ class OfficeFile(Protocol):
         ...
 
 
-Opener = Callable[[str, str | None, OfficeOptions], OfficeFile]
-"""Takes the path, the password and the options. Raises DocumentError."""
+Opener = Callable[[Source, str | None, OfficeOptions], OfficeFile]
+"""Takes the source, the password and the options. Raises DocumentError."""
 
 # Media type -> module whose function ``open_file`` opens it. Modules are imported where they are used first.
 _MODULES = {
@@ -47,6 +48,7 @@ _MODULES = {
     **dict.fromkeys(packages.OPEN_DOCUMENT_TEXTS, "apps.pages.office.words.odt"),
     "application/epub+zip": "apps.pages.office.books.epub",
     "application/rtf": "apps.pages.office.rtf.rtf_file",
+    "application/vnd.ms-outlook": "apps.pages.office.mail.outlook",
     "message/rfc822": "apps.pages.office.mail.message",
     "text/csv": "apps.pages.office.plain.delimited",
     "text/tab-separated-values": "apps.pages.office.plain.delimited",
@@ -70,11 +72,20 @@ def opened(path: str, media_type: str, password: str | None, options: OfficeOpti
 def _opened(
     path: str, media_type: str, password: str | None, options: OfficeOptions, _identity: tuple[int, ...]
 ) -> OfficeFile:
+    return _open(path, media_type, password, options)
+
+
+def open_content(content: bytes, media_type: str, options: OfficeOptions) -> OfficeFile:
+    """Return a document that is inside another one. Raise DocumentError."""
+    return _open(content, media_type, None, options)
+
+
+def _open(source: Source, media_type: str, password: str | None, options: OfficeOptions) -> OfficeFile:
     module = _MODULES.get(media_type)
     if module is None:
         raise UnsupportedDocument
     open_file: Opener = import_module(module).open_file
-    return open_file(path, password, options)
+    return open_file(source, password, options)
 
 
 def read_pages(

@@ -7,6 +7,7 @@ import struct
 
 from apps.pages.model.errors import DamagedDocument, EncryptedDocument, UnsupportedDocument, UnsupportedEncryption
 from apps.pages.office.archive import Archive
+from apps.pages.office.sources import Source, bytes_of
 
 _OPEN_XML = "application/vnd.openxmlformats-officedocument."
 # The type of the main part, without its end -> the type of the file.
@@ -56,9 +57,9 @@ _STREAMS = {
 MAX_DIRECTORY_SECTORS = 10_000
 
 
-def type_of_archive(path: str, password: str | None = None) -> str:
+def type_of_archive(source: Source, password: str | None = None) -> str:
     """Return the media type of a ZIP file. Raise UnsupportedDocument, and as ``Archive`` does."""
-    return type_of_parts(Archive(path, password))
+    return type_of_parts(Archive(source, password))
 
 
 def type_of_parts(archive: Archive) -> str:
@@ -82,24 +83,23 @@ def refuse_encrypted_open_document(archive: Archive, password: str | None) -> No
         raise EncryptedDocument if password is None else UnsupportedEncryption
 
 
-def type_of_compound_file(path: str, password: str | None = None) -> str:
+def type_of_compound_file(source: Source, password: str | None = None) -> str:
     """Return the media type of a file of older office programs, or of an encrypted Open XML file.
 
     Raise UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption.
     """
-    names = {name.lower() for name in stream_names(path)}
+    names = {name.lower() for name in stream_names(source)}
     if "encryptedpackage" in names:
-        return type_of_archive(path, password)
+        return type_of_archive(source, password)
     for name, media_type in _STREAMS.items():
         if name.lower() in names:
             return media_type
     raise UnsupportedDocument
 
 
-def stream_names(path: str) -> set[str]:
+def stream_names(source: Source) -> set[str]:
     """Return the names in the directory of a compound file (MS-CFB 2.2 and 2.6). Raise DamagedDocument."""
-    with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
-        content = file.read()
+    content = bytes_of(source)
     try:
         shift = struct.unpack_from("<H", content, 30)[0]
         if shift not in (9, 12):

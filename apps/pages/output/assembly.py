@@ -169,6 +169,7 @@ class _Writer:
             "sheet_name": page.sheet_name,
             "speaker_notes": page.speaker_notes,
             "slide_section_name": page.slide_section,
+            "attachment_name": page.attachment_name,
             "printed_page_number": (_printed_number(blocks) or label) if self._options.printed_page_numbers else "",
         }
         known = {name: value for name, value in metadata.items() if value}

@@ -12,7 +12,7 @@ from apps.pages.model.errors import (
     UnsupportedEncryption,
     WrongPassword,
 )
-from apps.pages.model.media_types import PDF, is_structured
+from apps.pages.model.media_types import PDF, is_structured, printed_type_of
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import media_types, office_file
@@ -21,31 +21,6 @@ from apps.pages.pdf.structure.page_labels import read_page_labels
 from apps.pages.reading import images
 
 MAX_TITLE_CHARACTERS = 300
-_SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"II*\x00", "image/tiff"),
-    (b"MM\x00*", "image/tiff"),
-    (b"II+\x00", "image/tiff"),
-    (b"MM\x00+", "image/tiff"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
-)
-# These may hold a whole PDF: ZIP and the office formats in it, older office files, gzip, 7z, RAR.
-_ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!")
-
-
-def printed_type_of(head: bytes) -> str:
-    """Return the type of a PDF or an image by the file's first bytes, never by its name; "" for any other file."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    for signature, media_type in _SIGNATURES:
-        if head.startswith(signature):
-            return media_type
-    if not head.startswith(_ARCHIVES) and b"%PDF-" in head[: MAX_HEADER_OFFSET_BYTES + 4]:
-        return PDF
-    return ""
 
 
 def may_be_read(head: bytes) -> bool:

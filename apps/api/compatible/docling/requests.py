@@ -18,9 +18,8 @@ from apps.api.requests.bodies import json_or_text, validated
 from apps.api.requests.fetched import fetched
 from apps.api.requests.uploads import Upload
 from apps.api.v1.upload_request import UploadRequest
-from apps.pages.model.media_types import PDF
+from apps.pages.model.media_types import PDF, printed_type_of
 from apps.pages.office.encryption import COMPOUND
-from apps.pages.reading.inspection import printed_type_of
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Of a JSON body, which may contain a document in base64. A larger document comes as a file."""

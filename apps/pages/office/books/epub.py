@@ -15,6 +15,7 @@ from apps.pages.model.text.safe_text import clean
 from apps.pages.office import xml_parts
 from apps.pages.office.archive import Archive
 from apps.pages.office.paged_blocks import Content, PagedBlocks
+from apps.pages.office.sources import Source
 from apps.pages.office.web import html_file
 from apps.pages.office.xml_parts import Element
 
@@ -36,8 +37,8 @@ class _Item(NamedTuple):
     fallback: str
 
 
-def open_file(path: str, _password: str | None, options: OfficeOptions) -> PagedBlocks:
-    return _Book(Archive(path), options).opened()
+def open_file(source: Source, _password: str | None, options: OfficeOptions) -> PagedBlocks:
+    return _Book(Archive(source), options).opened()
 
 
 class _Book:

@@ -6,7 +6,6 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from apps.pages.model.blocks import Page
 from apps.pages.model.document_facts import DocumentFacts
@@ -16,6 +15,7 @@ from apps.pages.office.office_file import NOMINAL_HEIGHT, NOMINAL_WIDTH
 from apps.pages.office.plain.decoding import decoded
 from apps.pages.office.sheets import content, tables
 from apps.pages.office.sheets.content import FilledCell
+from apps.pages.office.sources import Source, bytes_of
 
 MAX_FIELD_CHARACTERS = 1 << 20
 MAX_FIELD_LINES = 500
@@ -64,10 +64,10 @@ class DelimitedFile:
         return Page(number=number, width=NOMINAL_WIDTH, height=NOMINAL_HEIGHT, blocks=tuple(blocks), structured=True)
 
 
-def open_file(path: str, _password: str | None, options: OfficeOptions) -> DelimitedFile:
+def open_file(source: Source, _password: str | None, options: OfficeOptions) -> DelimitedFile:
     is_tabs = options.suffix.lower() in (".tsv", ".tab")
     media_type = "text/tab-separated-values" if is_tabs else "text/csv"
-    return DelimitedFile(Path(path).read_bytes(), media_type, sub_tables=options.sub_tables)
+    return DelimitedFile(bytes_of(source), media_type, sub_tables=options.sub_tables)
 
 
 def _rows_of(lines: Sequence[str], delimiter: str) -> list[list[str]] | None:

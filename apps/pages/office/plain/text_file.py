@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import UnsupportedDocument
@@ -12,6 +10,7 @@ from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
 from apps.pages.office.office_file import NOMINAL_HEIGHT, NOMINAL_WIDTH
 from apps.pages.office.plain.decoding import decoded
+from apps.pages.office.sources import Source, bytes_of
 
 
 class TextFile:
@@ -30,8 +29,8 @@ class TextFile:
         return Page(number=number, width=NOMINAL_WIDTH, height=NOMINAL_HEIGHT, blocks=blocks, structured=True)
 
 
-def open_file(path: str, _password: str | None, _options: OfficeOptions) -> TextFile:
-    content = Path(path).read_bytes()
+def open_file(source: Source, _password: str | None, _options: OfficeOptions) -> TextFile:
+    content = bytes_of(source)
     if b"%PDF-" in content:
         raise UnsupportedDocument("A PDF begins far behind the start of this file. Remove what is before it.")
     return TextFile(content)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from apps.pages.model.blocks import BlockType, Page
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office.office_file import NOMINAL_HEIGHT, NOMINAL_WIDTH
 from apps.pages.office.rtf.reader import RtfReader
+from apps.pages.office.sources import Source, bytes_of
 from apps.pages.office.words.flow import with_joined_code
 
 MAX_TITLE_CHARACTERS = 300
@@ -43,5 +42,5 @@ class RtfFile:
         )
 
 
-def open_file(path: str, _password: str | None, options: OfficeOptions) -> RtfFile:
-    return RtfFile(Path(path).read_bytes(), options)
+def open_file(source: Source, _password: str | None, options: OfficeOptions) -> RtfFile:
+    return RtfFile(bytes_of(source), options)

@@ -16,21 +16,22 @@ from apps.pages.office.drawing.pictures import alternative_text
 from apps.pages.office.sheets import open_document_text, tables
 from apps.pages.office.sheets.content import MAX_CELLS, Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, NOT_COMPUTED, PICTURES_NOT_READ, SheetSource, Workbook
+from apps.pages.office.sources import Source
 from apps.pages.office.xml_parts import Element, attribute, elements, local_name, part
 
 MAX_ROW, MAX_COLUMN = 1_048_575, 16_383
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> Workbook:
-    archive = Archive(path, password)
+def open_file(source: Source, password: str | None, options: OfficeOptions) -> Workbook:
+    archive = Archive(source, password)
     packages.refuse_encrypted_open_document(archive, password)
     hidden_styles: set[str] = set()
     sheets: list[tuple[str, str, SheetContent]] = []
     if "content.xml" not in archive:
         raise DamagedDocument
     sheet, row = SheetContent(), 0
-    with archive.opened("content.xml") as source:
-        for element in elements(source, "{*}style", "{*}table-row", "{*}table"):
+    with archive.opened("content.xml") as content:
+        for element in elements(content, "{*}style", "{*}table-row", "{*}table"):
             kind = local_name(element)
             if kind == "style":
                 properties = element.find("{*}table-properties")

@@ -17,6 +17,7 @@ from apps.pages.office.sheets import number_formats, xlsb
 from apps.pages.office.sheets.content import Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.number_formats import GENERAL
 from apps.pages.office.sheets.workbook import DRAWINGS_NOT_READ, HIDDEN_SHEETS, SheetSource, Workbook
+from apps.pages.office.sources import Source, bytes_of
 
 MEDIA_TYPE = "application/vnd.ms-excel"
 REPAIRED = "document_repaired"
@@ -25,9 +26,8 @@ _NO_DRAWINGS = (0x14, 0x19)  # drop-down lists and notes (MS-XLS 2.5.143)
 _STREAMS = ("Workbook", "Book")
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> Workbook:
-    with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
-        content = file.read()
+def open_file(source: Source, password: str | None, options: OfficeOptions) -> Workbook:
+    content = bytes_of(source)
     try:
         try:
             book = _opened(content)

@@ -15,19 +15,20 @@ from apps.pages.office.archive import Archive
 from apps.pages.office.sheets import number_formats
 from apps.pages.office.sheets.content import FilledCell, SheetContent
 from apps.pages.office.sheets.workbook import DRAWINGS_NOT_READ, HIDDEN_SHEETS, SheetSource, Workbook
+from apps.pages.office.sources import Source
 from apps.pages.office.xml_parts import core_title
 
 MEDIA_TYPE = "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> Workbook:
-    archive = Archive(path, password)
+def open_file(source: Source, password: str | None, options: OfficeOptions) -> Workbook:
+    archive = Archive(source, password)
     for name in archive.names():  # the library has no limits, so they are tried before
         archive.read(name)
     warnings: tuple[str, ...] = ()
     if any("/drawings/" in name or "/comments" in name for name in archive.names()):
         warnings = (DRAWINGS_NOT_READ,)
-    content = encryption.plain_content(path, password)
+    content = encryption.plain_content(source, password)
     return workbook_of(content, MEDIA_TYPE, options, title=clean(core_title(archive)), warnings=warnings)
 
 

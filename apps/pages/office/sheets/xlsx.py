@@ -13,17 +13,18 @@ from apps.pages.office.sheets import computed_formulas, worksheet
 from apps.pages.office.sheets.content import ROWS_PER_PAGE
 from apps.pages.office.sheets.number_formats import BUILT_IN, GENERAL
 from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, NOT_COMPUTED, SheetSource, Workbook
+from apps.pages.office.sources import Source
 from apps.pages.office.xml_parts import attribute, core_title, elements, part, relationships
 
 _SHORT_BYTES = 200_000
 """A part of this size holds so few cells and characters that they fit on one page, if its rows do."""
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> Workbook:
-    archive = Archive(path, password)
+def open_file(source: Source, password: str | None, options: OfficeOptions) -> Workbook:
+    archive = Archive(source, password)
     warnings: tuple[str, ...] = ()
     if options.computes_formulas:
-        archive, is_computed = computed_formulas.recalculated(archive, encryption.plain_content(path, password))
+        archive, is_computed = computed_formulas.recalculated(archive, encryption.plain_content(source, password))
         warnings = () if is_computed else (NOT_COMPUTED,)
     main = next((one.target for one in relationships(archive, "").values() if one.kind == "officeDocument"), "")
     root = part(archive, main)

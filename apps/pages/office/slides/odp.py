@@ -25,6 +25,7 @@ from apps.pages.office.slides.slide import (
     PICTURES_NOT_READ,
     SlideContent,
 )
+from apps.pages.office.sources import Source
 from apps.pages.office.words.odf_flow import OdfFlow
 from apps.pages.office.words.odf_styles import OdfStyles
 from apps.pages.office.xml_parts import Element, attribute, local_name, part
@@ -149,8 +150,8 @@ def _without_bullet(cell: Cell) -> Cell:
     return msgspec.structs.replace(cell, text=text, spans=spans)
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> OpenDocumentPresentation:
-    archive = Archive(path, password)
+def open_file(source: Source, password: str | None, options: OfficeOptions) -> OpenDocumentPresentation:
+    archive = Archive(source, password)
     packages.refuse_encrypted_open_document(archive, password)
     return OpenDocumentPresentation(archive, options)
 

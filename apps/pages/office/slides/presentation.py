@@ -13,6 +13,7 @@ from apps.pages.office import packages
 from apps.pages.office.archive import Archive
 from apps.pages.office.slides import comments, slide
 from apps.pages.office.slides.geometry import points
+from apps.pages.office.sources import Source
 from apps.pages.office.xml_parts import Element, core_title, part, relationships
 
 HIDDEN_SLIDES = "hidden_slides_left_out"
@@ -23,8 +24,8 @@ _HIDDEN = re.compile(rb"<(?:\w+:)?sld\s[^>]*\bshow\s*=\s*[\"'](?:0|false)[\"']")
 class OpenXmlSlides:
     """``slides``: the parts of the slides that are pages."""
 
-    def __init__(self, path: str, password: str | None, options: OfficeOptions) -> None:
-        self._archive, self._options = Archive(path, password), options
+    def __init__(self, source: Source, password: str | None, options: OfficeOptions) -> None:
+        self._archive, self._options = Archive(source, password), options
         main = next(
             (one.target for one in relationships(self._archive, "").values() if one.kind == "officeDocument"), ""
         )
@@ -76,8 +77,8 @@ class OpenXmlSlides:
         )
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> OpenXmlSlides:
-    return OpenXmlSlides(path, password, options)
+def open_file(source: Source, password: str | None, options: OfficeOptions) -> OpenXmlSlides:
+    return OpenXmlSlides(source, password, options)
 
 
 def _relation(entry: Element) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from html import entities
-from pathlib import Path
 from typing import NamedTuple
 
 from lxml import etree, html
@@ -14,6 +13,7 @@ from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office import xml_parts
 from apps.pages.office.paged_blocks import Content, PagedBlocks
 from apps.pages.office.plain.decoding import decoded
+from apps.pages.office.sources import Source, bytes_of
 from apps.pages.office.web import html_blocks
 from apps.pages.office.xml_parts import MAX_ELEMENTS, Element
 
@@ -36,8 +36,8 @@ class WebPage(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def open_file(path: str, _password: str | None, options: OfficeOptions) -> PagedBlocks:
-    page = read(Path(path).read_bytes(), options)
+def open_file(source: Source, _password: str | None, options: OfficeOptions) -> PagedBlocks:
+    page = read(bytes_of(source), options)
     return PagedBlocks(MEDIA_TYPE, [page.content], title=page.title, warnings=page.warnings)
 
 

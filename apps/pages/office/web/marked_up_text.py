@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from markdown_it import MarkdownIt
 
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office.paged_blocks import Content, PagedBlocks
 from apps.pages.office.plain import text_types
 from apps.pages.office.plain.decoding import decoded
+from apps.pages.office.sources import Source, bytes_of
 from apps.pages.office.web import html_blocks, html_file
 from apps.pages.office.web.asciidoc import AsciiDoc
 from apps.pages.office.web.org import OrgText
 
 
-def open_file(path: str, _password: str | None, options: OfficeOptions) -> PagedBlocks:
-    content = Path(path).read_bytes()
+def open_file(source: Source, _password: str | None, options: OfficeOptions) -> PagedBlocks:
+    content = bytes_of(source)
     media_type = text_types.type_of(content, options.suffix)
     text, warnings = decoded(content)
     title = ""

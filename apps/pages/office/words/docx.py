@@ -12,6 +12,7 @@ from apps.pages.model.text.safe_text import clean
 from apps.pages.office import packages, xml_parts
 from apps.pages.office.archive import Archive
 from apps.pages.office.office_file import NOMINAL_HEIGHT, NOMINAL_WIDTH
+from apps.pages.office.sources import Source
 from apps.pages.office.words.flow import TABLE, Flow, P, content_of, with_joined_code
 from apps.pages.office.words.inline import PageContext
 from apps.pages.office.words.numbering import Numbering
@@ -145,8 +146,8 @@ class WordFile:
         return blocks
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> WordFile:
-    return WordFile(Archive(path, password), options)
+def open_file(source: Source, password: str | None, options: OfficeOptions) -> WordFile:
+    return WordFile(Archive(source, password), options)
 
 
 def _comments(root: Element | None) -> dict[str, Revision]:

@@ -11,6 +11,7 @@ from apps.pages.model.text.safe_text import clean
 from apps.pages.office import packages, xml_parts
 from apps.pages.office.archive import Archive
 from apps.pages.office.office_file import NOMINAL_HEIGHT, NOMINAL_WIDTH
+from apps.pages.office.sources import Source
 from apps.pages.office.words.odf_flow import OdfFlow, OdfPage
 from apps.pages.office.words.odf_styles import OdfStyles
 from apps.pages.office.xml_parts import Element
@@ -63,8 +64,8 @@ class OpenDocumentText:
         )
 
 
-def open_file(path: str, password: str | None, options: OfficeOptions) -> OpenDocumentText:
-    archive = Archive(path, password)
+def open_file(source: Source, password: str | None, options: OfficeOptions) -> OpenDocumentText:
+    archive = Archive(source, password)
     packages.refuse_encrypted_open_document(archive, password)
     return OpenDocumentText(archive, options)
 

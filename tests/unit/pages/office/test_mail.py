@@ -16,7 +16,7 @@ from apps.pages.reading.page_reading import inspect_document, read_pages
 def read(path: Path, content: bytes, suffix: str = ".eml") -> tuple[DocumentFacts, list[Page]]:
     path.write_bytes(content)
     office = OfficeOptions(suffix=suffix)
-    facts = inspect_document(str(path), max_pages=100, office=office)
+    facts = inspect_document(str(path), max_pages=200, office=office)
     numbers = range(1, facts.page_count + 1)
     pages = list(read_pages(str(path), numbers, media_type=facts.media_type, office=office))
     return facts, [page for page in pages if isinstance(page, Page)]
@@ -60,14 +60,27 @@ def test_the_web_page_of_a_message_is_read_instead_of_its_plain_text(path: Path)
     assert [cell.text for block in page.blocks for cell in block.cells] == ["Item", "Rye"]
 
 
-def test_attached_files_are_named_with_a_warning(path: Path) -> None:
-    mail = message("Invoice", "See the file.")
+def test_attached_files_are_read_or_named_with_a_warning(path: Path) -> None:
+    mail = message("Invoice", "See the files.")
     mail.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="Rechnung Nr. 5.pdf")
-    facts, [page] = read(path, mail.as_bytes())
+    mail.add_attachment(b"item;price\nrye;2\nwheat;3\n", maintype="text", subtype="plain", filename="prices.csv")
+    mail.add_attachment(b"PK\x03\x04 damaged", maintype="application", subtype="zip", filename="texts.docx")
+    facts, [page, prices] = read(path, mail.as_bytes())
 
-    assert facts.attachments[0].name == "Rechnung Nr. 5.pdf"
-    assert texts(page)[-1] == "Attached file: Rechnung Nr. 5.pdf"
-    assert page.warnings == ("embedded_files_not_read",)
+    assert [attached.name for attached in facts.attachments] == ["Rechnung Nr. 5.pdf", "prices.csv", "texts.docx"]
+    assert texts(page)[-2:] == ["Attached file: Rechnung Nr. 5.pdf", "Attached file: texts.docx"]
+    assert (page.warnings, page.attachment_name) == (("embedded_files_not_read",), "")
+    assert (texts(prices)[0], prices.attachment_name, prices.number) == ("prices.csv", "prices.csv", 2)
+    assert [cell.text for cell in prices.blocks[1].cells] == ["item", "price", "rye", "2", "wheat", "3"]
+
+
+def test_a_page_of_an_attached_file_has_the_warnings_of_the_file(path: Path) -> None:
+    mail = message("Names", "See the file.")
+    content = "Jos\xe9 Mu\xf1oz, Ren\xe9e".encode("cp1252")
+    mail.add_attachment(content, maintype="text", subtype="plain", filename="a.txt")
+    _facts, [_page, names] = read(path, mail.as_bytes())
+
+    assert "encoding_guessed" in names.warnings
 
 
 def test_a_message_in_a_message_in_a_message_is_read(path: Path) -> None:
@@ -80,6 +93,17 @@ def test_a_message_in_a_message_in_a_message_is_read(path: Path) -> None:
 
     assert [texts(page)[0] for page in pages] == ["6", "5", "4", "3"]
     assert [page.warnings for page in pages] == [(), (), (), ("embedded_files_not_read",)]
+
+
+def test_only_some_of_many_attached_files_are_read(path: Path) -> None:
+    mail = message("Many", "Files.")
+    for number in range(103):
+        mail.add_attachment(b"text", maintype="text", subtype="plain", filename=f"{number}.txt")
+    facts, pages = read(path, mail.as_bytes())
+
+    assert (facts.page_count, len(facts.attachments)) == (101, 103)
+    assert texts(pages[0])[-1] == "Attached file: 102.txt"
+    assert pages[0].warnings == ("embedded_files_not_read",)
 
 
 def test_a_text_about_mail_is_a_text(path: Path) -> None:
