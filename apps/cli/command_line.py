@@ -21,7 +21,7 @@ from apps.cli.progress import Progress, attachments_line, write_line
 from apps.core.outbound.public_addresses import UrlNotAllowed
 from apps.pages.model.errors import DocumentError, NoPictureOfPage, ParseError
 from apps.pages.model.warnings import describe
-from apps.pages.output.exports.options import FILE_NAMES
+from apps.pages.output.exports.options import FILE_NAMES, PLACE_WORDS
 from parse_project import env
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -116,7 +116,8 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
         raise UsageError("invalid_option", f"{error}.") from error
     reader = stack.enter_context(Reader())
     reader.start()  # the reader process imports the PDF libraries while this one imports the rest
-    from apps.cli.local import parse_document
+    from apps.cli.document_options import office_options, reader_options, render_options
+    from apps.cli.local import Reading, parse_document
     from apps.cli.local_ocr import LocalOcr
     from apps.pages.sandbox.client import Limits
 
@@ -127,6 +128,7 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
         from apps.cli.local_export import local_export
 
         export = local_export(options, document, folder, reader=reader, password=password, limits=limits)
+    word_boxes = bool(options.boxes & {"word", "line"}) or options.format in PLACE_WORDS
     recognizer = None
     if not options.no_ocr:
         # It starts its engines at the first page that needs OCR.
@@ -137,21 +139,28 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
             processes=env.ocr_processes(),
             dpi=float(env.ocr_dpi()),
             quiet=options.quiet,
-            word_boxes=bool(options.boxes & {"word", "line"}),
+            word_boxes=word_boxes,
             margins=options.crop_box,
         )
         stack.enter_context(recognizer)
+    chosen = dict(options.options)
+    reading = Reading(
+        password=password,
+        hidden_text="remove" if options.ignore_hidden_text else "keep",
+        word_boxes=word_boxes,
+        margins=options.crop_box,
+        office=office_options(chosen, suffix=document.suffix),
+        limits=limits,
+        **reader_options(chosen),
+    )
     result = parse_document(
         document,
         folder,
         reader=reader,
         pages=options.pages,
-        password=password,
-        hidden_text="remove" if options.ignore_hidden_text else "keep",
-        boxes=options.boxes,
-        margins=options.crop_box,
+        reading=reading,
+        rendering=render_options(chosen, granular_boxes=options.boxes),
         processes=env.parse_processes(),
-        limits=limits,
         progress=Progress(quiet=options.quiet),
         recognizer=recognizer,
         export=export,

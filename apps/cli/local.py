@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
+from apps.cli.document_options import ReaderOptions
 from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_result
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.geometry import Margins
@@ -30,6 +31,17 @@ Progress = Callable[[int, int], None]
 Result = Page | PageFailure
 
 
+class Reading(ReaderOptions):
+    """How the document is read: keyword arguments of ``Reader.read_range``."""
+
+    password: str | None
+    hidden_text: str
+    word_boxes: bool
+    margins: Margins | None
+    office: OfficeOptions
+    limits: Limits
+
+
 class LocalResult(msgspec.Struct, frozen=True):
     """The outcome of ``parse_document``. The outputs are in its ``folder``. ``warnings``: code -> number of pages."""
 
@@ -46,12 +58,9 @@ def parse_document(
     *,
     reader: Reader,
     pages: str = "",
-    password: str | None = None,
-    hidden_text: str = "keep",
-    boxes: frozenset[str] = frozenset(),
-    margins: Margins | None = None,
+    reading: Reading,
+    rendering: RenderOptions,
     processes: int = 1,
-    limits: Limits,
     progress: Progress,
     recognizer: LocalOcr | None = None,
     export: WriteExport | None = None,
@@ -59,13 +68,9 @@ def parse_document(
     """Read ``pages`` (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
 
     ``progress(done, total)`` is called from this thread after each range of pages. Documents of more than 16 pages are
-    read by ``processes`` readers in parallel. ``hidden_text`` is passed to ``Reader.read_range``; ``recognizer`` runs
-    OCR on pages without a text layer. ``boxes``: the levels of granular boxes. ``margins``: only what is inside of them
-    is read. ``export``: is called with the pages at the end. Raise DocumentError. Failed pages are in the result and in
-    the outputs.
+    read by ``processes`` readers in parallel. ``recognizer`` runs OCR on pages without a text layer. ``export``: is
+    called with the pages at the end. Raise DocumentError. Failed pages are in the result and in the outputs.
     """
-    word_boxes = bool(boxes & {"word", "line"})
-    office = OfficeOptions(suffix=document.suffix)
 
     def numbers(facts: DocumentFacts) -> Sequence[int]:
         return parse_page_ranges(pages, page_count=facts.page_count)
@@ -73,39 +78,29 @@ def parse_document(
     facts, short = reader.inspect_and_read(
         document,
         page_numbers=numbers,
-        password=password,
-        hidden_text=hidden_text,
-        word_boxes=word_boxes,
-        margins=margins,
-        office=office,
-        limits=limits,
         max_pages=DEFAULT_RANGE_PAGES,
+        **reading,
     )
     if last_page(pages) > facts.page_count:
         facts = msgspec.structs.replace(facts, warnings=(*facts.warnings, "pages_out_of_range"))
-    options = RenderOptions(granular_boxes=boxes, page_labels=facts.page_labels)
+    options = msgspec.structs.replace(rendering, page_labels=facts.page_labels)
+
+    def recognize(results: list[Result]) -> list[Result]:
+        if recognizer is None:
+            return results
+        password, limits = reading["password"], reading["limits"]
+        return recognizer.pages(results, document, password=password, media_type=facts.media_type, limits=limits)
+
     if short is not None:
-        if recognizer is not None:
-            short = recognizer.pages(short, document, password=password, media_type=facts.media_type, limits=limits)
+        recognized = recognize(short)
         progress(len(short), len(short))
-        return _assembled(facts, lambda: short, folder, options, export)
+        return _assembled(facts, lambda: recognized, folder, options, export)
     wanted = numbers(facts)
     ranges = [wanted[start : start + DEFAULT_RANGE_PAGES] for start in range(0, len(wanted), DEFAULT_RANGE_PAGES)]
     spool = folder / "pages.jsonl"
 
     def read(own: Reader, part: Sequence[int], stop: threading.Event) -> list[Result]:
-        return own.read_range(
-            document,
-            part,
-            password=password,
-            media_type=facts.media_type,
-            hidden_text=hidden_text,
-            word_boxes=word_boxes,
-            margins=margins,
-            office=office,
-            limits=limits,
-            should_stop=stop.is_set,
-        )
+        return own.read_range(document, part, media_type=facts.media_type, should_stop=stop.is_set, **reading)
 
     def spooled() -> Iterator[Result]:
         with spool.open("rb") as lines:
@@ -115,11 +110,7 @@ def parse_document(
     with spool.open("wb") as out:
         done = 0
         for results in read_in_parallel(ranges, read, reader, min(processes, len(ranges))):
-            if recognizer is not None:
-                results = recognizer.pages(
-                    results, document, password=password, media_type=facts.media_type, limits=limits
-                )
-            out.writelines(encode_result(result) + b"\n" for result in results)
+            out.writelines(encode_result(result) + b"\n" for result in recognize(results))
             done += len(results)
             progress(done, len(wanted))
     return _assembled(facts, spooled, folder, options, export)

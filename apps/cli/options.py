@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from apps.cli.document_options import NAMES, option, unknown_here
 from apps.pages.model.errors import PageOutOfRange
 from apps.pages.model.geometry import Margins
 from apps.pages.model.page_numbers.ranges import check_page_ranges
@@ -55,6 +56,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-ocr", action="store_true", help="use text layers only")
     parser.add_argument("--high-res-ocr", action="store_true", help="run OCR at a higher resolution; slower")
     parser.add_argument("--ignore-hidden-text", action="store_true", help="leave out text that people cannot see")
+    parser.add_argument(
+        "--option",
+        dest="options",
+        action="append",
+        type=option,
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="an option of the API by its name, such as include_hidden_sheets; may be repeated: " + ", ".join(NAMES),
+    )
     chunks = parser.add_argument_group("chunks, only with --format chunks")
     chunks.add_argument(
         "--max-tokens",
@@ -164,6 +174,12 @@ def check_options(options: argparse.Namespace) -> None:
             "service can call them, not this command. Start one with `make run`, load a provider with "
             "`manage.py load_providers` and pass its address: --server http://127.0.0.1:8000 "
             '(with make: ARGS="--server http://127.0.0.1:8000"). Or use --mode fast.',
+        )
+    if unknown := unknown_here(dict(options.options)):
+        raise UsageError(
+            "invalid_option",
+            f"{unknown[0]} needs a running service. Pass its address with --server URL. Options that do not: "
+            f"{', '.join(NAMES)}.",
         )
     for name, default in _SERVICE_OPTIONS.items():
         if vars(options)[name.replace("-", "_")] is not default:

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from apps.cli.document_options import as_request
+
 _TIERS = {"fast": "fast", "balanced": "cost_effective", "multimodal": "multimodal", "agentic": "agentic"}
 
 
@@ -39,7 +41,16 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
         },
         "disable_cache": options.no_cache or None,
     }
-    return _without_unset(body)
+    return _merged(_without_unset(body), as_request(dict(options.options)))
+
+
+def _merged(body: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return the body with the values of ``more``, which win."""
+    merged = {**body, **more}
+    for name in body.keys() & more.keys():
+        if isinstance(body[name], dict) and isinstance(more[name], dict):
+            merged[name] = _merged(body[name], more[name])
+    return merged
 
 
 def _without_unset(group: dict[str, Any]) -> dict[str, Any]:

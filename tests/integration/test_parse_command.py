@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pikepdf
 import pytest
+import xlsxwriter
 
 from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 from tests.documents import hostile
@@ -102,6 +103,20 @@ def test_margins_can_be_left_out(tmp_path: Path) -> None:
 
     assert parse(path, "--crop-box", "0.1,0,0.1,0", "-q").stdout == b"The text of the letter\n"
     assert parse(path, "--crop-box", "0.5,0,0.5,0").returncode == 2
+
+
+def test_options_of_the_api_are_taken_by_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "book.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        book.add_worksheet("Shown").write(0, 0, "in sight")
+        hidden = book.add_worksheet("Kept back")
+        hidden.write(0, 0, "out of sight")
+        hidden.hide()
+
+    assert b"out of sight" not in parse(path, "-q").stdout
+    assert b"out of sight" in parse(path, "-q", "--option", "include_hidden_sheets").stdout
+    refused = parse(path, "--option", "processing_control.timeouts.base_in_seconds=90")
+    assert (refused.returncode, refused.stderr.split(b":")[0]) == (2, b"invalid_option")
 
 
 def test_stdout_has_only_the_markdown(small: Path) -> None:

@@ -18,6 +18,8 @@ FILE_NAMES = {
     "zip": "everything.zip",
 }
 """The file of each export."""
+PLACE_WORDS = ("searchable_pdf", "archive_pdf", "hocr", "alto")
+"""The exports with words at their places."""
 MIN_TOKENS, MAX_TOKENS, DEFAULT_TOKENS = 32, 8192, 512
 Split = Literal["heading", "tokens"]
 SPLITS: tuple[Split, ...] = ("heading", "tokens")
