@@ -10,6 +10,7 @@ from apps import VERSION
 from apps.core.weak_settings import weak_settings
 from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from parse_project import backends, env
+from parse_project.provider_keys import provider_keys
 from parse_project.queues import queue_table
 from parse_project.secret_key import stored_secret_key
 
@@ -31,6 +32,7 @@ SEALING_KEYS = env.sealing_keys(
     "LEAFMILL_SEALING_KEYS",
     "encrypt stored secrets: the first seals, all open, separated by commas; empty: derived from SECRET_KEY",
 )
+PROVIDER_PUBLIC_KEY, PROVIDER_PRIVATE_KEYS = provider_keys()
 DEBUG = False
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", "accepted host names, separated by commas")
 IS_INSECURE_ALLOWED = env.boolean(

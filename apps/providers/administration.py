@@ -31,7 +31,7 @@ def save_provider(*, provider: Provider, secrets: Mapping[str, str] | None = Non
     ``may_fix_fault``: the change can have fixed its fault or one of its deployments, so all are called again at once.
     """
     if secrets is not None:
-        provider.secrets_sealed = sealed_secrets.seal(json.dumps(dict(secrets)))
+        provider.secrets_sealed = sealed_secrets.seal(json.dumps(dict(secrets)), for_model_workers=True)
     _save(provider, may_fix_fault=may_fix_fault)
     for row in provider.deployments.all():  # the region in the settings decides prices, too
         refresh_listed_prices(row)
@@ -62,10 +62,12 @@ def refresh_listed_prices(row: Deployment) -> None:
         reread()
 
 
-def kept_secrets(provider: Provider) -> dict[str, str]:
-    """Return the provider's secrets; {} if no sealing key opens them."""
+def kept_secrets(provider: Provider) -> dict[str, str] | None:
+    """Return the provider's secrets; {} if no sealing key opens them, None if only workers of models do."""
     try:
         return unsealed(provider.secrets_sealed)
+    except sealed_secrets.SealedForModelWorkers:
+        return None
     except sealed_secrets.BrokenSeal:
         logger.warning("The secrets of %s cannot be read: the sealing keys changed. Enter them again", provider)
         return {}

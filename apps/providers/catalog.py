@@ -196,12 +196,14 @@ def read_targets() -> list[Target]:
             continue
         try:
             targets.append(target_of(row))
+        except sealed_secrets.SealedForModelWorkers:  # other processes only ask which deployments there are
+            targets.append(target_of(row, with_secrets=False))
         except sealed_secrets.BrokenSeal:
-            logger.exception("The secrets of %s cannot be read: SECRET_KEY changed. Load the providers again", row)
+            logger.exception("The secrets of %s cannot be read: a key changed. Load the providers again", row)
     return targets
 
 
-def target_of(row: Deployment) -> Target:
+def target_of(row: Deployment, *, with_secrets: bool = True) -> Target:
     """Return the deployment as the gateway calls it. Raise BrokenSeal if its secrets cannot be read."""
     provider = row.provider
     has_fault = bool(row.trouble_code or provider.trouble_code)
@@ -220,7 +222,7 @@ def target_of(row: Deployment) -> Target:
         max_output_tokens=row.max_output_tokens,
         row=row,
         settings=with_address(provider.family, row.model, provider.settings),
-        secrets=unsealed(provider.secrets_sealed),
+        secrets=unsealed(provider.secrets_sealed) if with_secrets else {},
         parameters=dict(row.parameters),
         base_model=row.base_model,
         thinking=row.thinking,
@@ -234,7 +236,7 @@ def target_of(row: Deployment) -> Target:
 
 
 def unsealed(sealed: str) -> dict[str, str]:
-    """Return a provider's secrets. Raise BrokenSeal if SECRET_KEY changed since they were sealed."""
+    """Return a provider's secrets. Raise BrokenSeal if no key opens them, SealedForModelWorkers if others do."""
     return dict(json.loads(sealed_secrets.unseal(sealed))) if sealed else {}
 
 

@@ -53,6 +53,8 @@ def check_deployment(row: Deployment, *, call: bool = True) -> DeploymentCheck:
     result = partial(DeploymentCheck, row.name, row.provider.name, row.prices_in_words())
     try:
         problems = problems_of(row.provider.family, row.provider.settings, unsealed(row.provider.secrets_sealed))
+    except sealed_secrets.SealedForModelWorkers:
+        return result(works=None, detail="not called: only workers of models open its secrets. Check it in one of them")
     except sealed_secrets.BrokenSeal:
         problems = ["the secrets cannot be read: SECRET_KEY changed since they were loaded. Load them again"]
     problems += dialect_problems(

@@ -42,9 +42,13 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         known = self.instance.family if self.instance.pk else None
         self._names = secret_names(known)
-        self._kept = administration.kept_secrets(self.instance)
+        kept = administration.kept_secrets(self.instance)
+        self._is_kept_closed = kept is None
+        self._kept = kept or {}
         for name in self._names:
             help_text = "stored; leave empty to keep it" if name in self._kept else "not stored"
+            if self._is_kept_closed:
+                help_text = "only workers of models open what is stored: leave all empty to keep it, or enter all again"
             if known is None:
                 labels = ", ".join(found.label for found in FAMILIES.values() if name in found.secret_names)
                 help_text = f"for {labels or 'every family'}"
@@ -88,6 +92,8 @@ class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         for problem in problems_of(family, settings, secrets):
             # Show it beside the field with which the sentence begins: a secret's own, or the settings.
             field = problem.partition(":")[0]
+            if self._is_kept_closed and field in self._names and not typed and not values.get(FORGET):
+                continue  # the stored secrets stay, and cannot be looked at
             self.add_error(field if field in self._names else "settings", problem)
         if typed or values.get(FORGET):
             self.secrets = secrets

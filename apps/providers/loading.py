@@ -71,14 +71,10 @@ def save_entry(entry: ProviderEntry) -> Iterator[Change]:
     provider = Provider.objects.filter(name=entry.name).first()
     changed = list(_differences(provider, entry.fields))
     if provider is not None:
-        try:
-            secrets_changed = unsealed(provider.secrets_sealed) != entry.secrets
-        except sealed_secrets.BrokenSeal:
-            secrets_changed = True
-        changed += ["secrets changed"] if secrets_changed else []
+        changed += _changed_secrets(provider, entry.secrets)
         changed += ["fault cleared"] if provider.trouble_code else []
     if provider is None or changed:
-        sealed = sealed_secrets.seal(json.dumps(entry.secrets)) if entry.secrets else ""
+        sealed = sealed_secrets.seal(json.dumps(entry.secrets), for_model_workers=True) if entry.secrets else ""
         provider, _ = Provider.objects.update_or_create(
             name=entry.name, defaults={**entry.fields, "secrets_sealed": sealed, **NO_FAULT}
         )
@@ -118,6 +114,15 @@ def prune_rows(entries: list[ProviderEntry], *, skipped: list[str]) -> list[Chan
     changes += [Change("provider", name, "removed") for name in old_providers.values_list("name", flat=True)]
     old_providers.delete()
     return changes
+
+
+def _changed_secrets(provider: Provider, secrets: Mapping[str, str]) -> list[str]:
+    try:
+        return [] if unsealed(provider.secrets_sealed) == secrets else ["secrets changed"]
+    except sealed_secrets.SealedForModelWorkers:
+        return ["secrets stored again, because only workers of models could compare them"]
+    except sealed_secrets.BrokenSeal:
+        return ["secrets changed"]
 
 
 def _differences(row: Provider | Deployment | Quota | None, fields: Mapping[str, Any]) -> Iterator[str]:

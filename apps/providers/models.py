@@ -39,6 +39,7 @@ class Provider(models.Model):
     external = models.BooleanField(default=True, help_text="pages are sent outside your own network")
     region = models.CharField(max_length=60, blank=True, help_text="where pages are processed: eu, us-east-1...")
     settings = models.JSONField(default=dict, blank=True, help_text="parameters of the family except its secrets")
+    sealed_for_model_workers = frozenset({"secrets_sealed"})
     secrets_sealed = models.TextField(blank=True, editable=False)
     paused = models.BooleanField(default=False, help_text="not called until it is resumed")
     trouble_code = models.CharField(max_length=40, blank=True, editable=False)

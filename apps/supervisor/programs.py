@@ -18,6 +18,7 @@ from apps.supervisor.errors import CannotStart
 LAUNCHER = Path(__file__).with_name("launch.py")
 FLOWER_USER = "admin"
 SEALING_KEYS = "LEAFMILL_SEALING_KEYS"
+PRIVATE_KEYS = "LEAFMILL_PROVIDER_PRIVATE_KEYS"
 FLOWER_CONFIGURATION = """\
 from parse_project import flower
 
@@ -77,6 +78,7 @@ def embedded_broker_member(folder: Path) -> Member:
 def web(name: str, port: int) -> Member:
     """Return a web process. One on ADMIN_PORT serves the admin, the others the rest."""
     command = (
+        *_without(PRIVATE_KEYS),
         *_module("granian"),
         *("--interface", "asgi", "--host", settings.HOST, "--port", str(port)),
         *("--http", "1", "--http1-buffer-size", "32768", "--backlog", "1024", "--backpressure", "4096"),
@@ -87,7 +89,8 @@ def web(name: str, port: int) -> Member:
 
 
 def worker(name: str, *queues: str) -> Member:
-    return Member(name, (sys.executable, str(settings.BASE_DIR / "manage.py"), "work", *queues))
+    command = (sys.executable, str(settings.BASE_DIR / "manage.py"), "work", *queues)
+    return Member(name, (*_without(PRIVATE_KEYS), *command))
 
 
 def model_workers(processes: int) -> list[Member]:
@@ -99,7 +102,14 @@ def model_workers(processes: int) -> list[Member]:
 
 def ocr_worker() -> Member:
     """Return the OCR worker on the CPU; OCR_WORKER is the number of its processes."""
-    secrets_of_others = ("SECRET_KEY", SEALING_KEYS, "DATABASE_URL", "QUEUE_STATUS_TOKEN", "METRICS_TOKEN")
+    secrets_of_others = (
+        "SECRET_KEY",
+        SEALING_KEYS,
+        PRIVATE_KEYS,
+        "DATABASE_URL",
+        "QUEUE_STATUS_TOKEN",
+        "METRICS_TOKEN",
+    )
     return Member("ocr-worker", (*_without(*secrets_of_others), *_module("ocr_worker"), "ocr_cpu"))
 
 
@@ -110,7 +120,7 @@ def flower(folder: Path) -> Member:
     credentials = f"{FLOWER_USER}:{flower_password(folder)}"
     configuration.write_text(FLOWER_CONFIGURATION.format(credentials=credentials), encoding="utf-8")
     command = (
-        *_without(SEALING_KEYS),
+        *_without(SEALING_KEYS, PRIVATE_KEYS),
         *_module("celery"),
         *("-A", "parse_project.celery:app", "flower", f"--conf={configuration}"),
         *(f"--address={settings.HOST}", f"--port={settings.FLOWER_PORT}"),

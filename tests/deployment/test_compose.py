@@ -62,7 +62,7 @@ def test_every_variable_is_documented() -> None:
 
 def test_every_variable_reaches_its_processes() -> None:
     documented = set(ROW.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
-    passed = set(OURS["api"]["environment"]) | set(OURS["ocr"]["environment"])
+    passed = {variable for name in ("api", "ocr", "models") for variable in OURS[name]["environment"]}
     assert documented - passed == NOT_FROM_ENV_FILE
 
 
@@ -84,6 +84,12 @@ def test_variables_missing_in_env_have_their_default(tmp_path: Path) -> None:
 
     assert {"METRICS_TOKEN", "EXTERNAL_PROVIDERS", "MAX_UPLOAD_MB"} <= optional.keys()
     assert settings_with(inherited | optional) == settings_with(inherited)
+
+
+def test_only_workers_of_models_open_secrets_of_providers() -> None:
+    have = {name for name, one in OURS.items() if "LEAFMILL_PROVIDER_PRIVATE_KEYS" in one["environment"]}
+    assert have == {"models"}
+    assert "LEAFMILL_PROVIDER_PUBLIC_KEY" in OURS["api"]["environment"]
 
 
 def test_ocr_and_flower_have_no_database_and_no_storage() -> None:

@@ -99,6 +99,9 @@ def test_manifests_contain_no_secret_and_each_process_gets_only_its_own(manifest
     assert secrets("ocr-cpu") == secrets("ocr-gpu") == {"leafmill-broker"}
     assert secrets("flower") == {"leafmill-broker", "leafmill-flower"}
     assert secrets("migrate") == {"leafmill-django", "leafmill-database"}
+    for name in ("llm", "lvm", "agent"):
+        assert secrets(name) - secrets("parse") == {"leafmill-provider-keys"}
+    assert secrets("housekeeping") == secrets("parse")
     assert secrets("api") - secrets("parse") == {"leafmill-queue-status"}
 
 

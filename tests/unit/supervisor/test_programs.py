@@ -13,7 +13,8 @@ import pytest
 from apps.supervisor import programs
 from apps.supervisor.programs import Member
 
-SECRETS = ("SECRET_KEY", "LEAFMILL_SEALING_KEYS", "LEAFMILL_SEALING_KEYS_FILE", "DATABASE_URL")
+PRIVATE = "LEAFMILL_PROVIDER_PRIVATE_KEYS"
+SECRETS = ("SECRET_KEY", "LEAFMILL_SEALING_KEYS", "LEAFMILL_SEALING_KEYS_FILE", "DATABASE_URL", PRIVATE)
 SHOW = "import os; print(*os.environ)"
 
 
@@ -27,14 +28,22 @@ def environment_of(member: Member) -> set[str]:
 
 @pytest.mark.parametrize(
     ("name", "has"),
-    [("ocr", set()), ("flower", {"SECRET_KEY", "DATABASE_URL"}), ("worker", set(SECRETS))],
+    [
+        ("ocr", set()),
+        ("flower", {"SECRET_KEY", "DATABASE_URL"}),
+        ("web", {*SECRETS} - {PRIVATE}),
+        ("worker", {*SECRETS} - {PRIVATE}),
+        ("model-worker", {*SECRETS}),
+    ],
 )
 def test_members_get_only_their_own_secrets(name: str, has: set[str], tmp_path: Path, settings: Any) -> None:
     (tmp_path / "run").mkdir()
     made = {
         "ocr": programs.ocr_worker,
         "flower": lambda: programs.flower(tmp_path),
-        "worker": lambda: programs.worker("llm", "llm"),
+        "web": lambda: programs.web("web", 8000),
+        "worker": lambda: programs.worker("housekeeping", "housekeeping"),
+        "model-worker": lambda: programs.model_workers(1)[0],
     }
 
     found = environment_of(made[name]())

@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from apps.core.database_connections import share_connections
@@ -16,6 +16,15 @@ from apps.providers.models import Deployment
 DEPLOYMENT_POLL_SECONDS = 3.0
 # Messages of a model queue that a worker takes at once. Their pages have threads of their own (page_threads.py).
 MESSAGES_PER_MODEL_QUEUE = 4
+
+
+def refuse_without_private_keys() -> None:
+    """Stop a worker of models that could open no secret: it would fail pages that other workers can parse."""
+    if not settings.PROVIDER_PRIVATE_KEYS:
+        raise CommandError(
+            "LEAFMILL_PROVIDER_PUBLIC_KEY is set, but not LEAFMILL_PROVIDER_PRIVATE_KEYS: this worker cannot open the "
+            "secrets of providers. Give it the private keys."
+        )
 
 
 class Command(BaseCommand):
@@ -39,6 +48,8 @@ class Command(BaseCommand):
                 f"These queues use different pools ({', '.join(sorted(pools))}): start one worker for each pool."
             )
             raise SystemExit(2)
+        if any(queue.page_parser for queue in queues) and settings.PROVIDER_PUBLIC_KEY:
+            refuse_without_private_keys()
         if options["when_provided"]:
             # Without a deployment there is no work, and the worker would only use memory.
             while not Deployment.objects.exists():
