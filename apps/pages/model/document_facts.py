@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from apps.pages.model.page_numbers.labels import LabelRange
@@ -19,7 +21,10 @@ class Attachment(msgspec.Struct, frozen=True):
 
 
 class DocumentFacts(msgspec.Struct, frozen=True):
-    """Media type, page count, title, attached files, page labels and authors. ``warnings`` are public codes."""
+    """Media type, page count, title, attached files, page labels and authors. ``warnings`` are public codes.
+
+    ``invoice``: what an electronic invoice in XML says, which is the document or a file attached to it.
+    """
 
     media_type: str
     page_count: int
@@ -28,7 +33,8 @@ class DocumentFacts(msgspec.Struct, frozen=True):
     attachments: tuple[Attachment, ...] = ()
     page_labels: tuple[LabelRange, ...] = ()
     authors: tuple[str, ...] = ()
+    invoice: dict[str, Any] = {}
 
 
-NAMED_FACTS = ("attachments", "page_labels", "authors")
+NAMED_FACTS = ("attachments", "page_labels", "authors", "invoice")
 """The facts that a job keeps and its result states."""

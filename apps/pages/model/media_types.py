@@ -8,7 +8,7 @@ PDF = "application/pdf"
 _EXTENSIONS = (
     "pdf png jpg jpeg tif tiff gif bmp webp "
     "docx docm dotx dotm odt ott rtf xlsx xlsm xltx xltm xlsb xls ods ots pptx pptm potx potm ppsx ppsm odp otp "
-    "csv tsv txt html htm xhtml md markdown adoc asciidoc org eml msg epub"
+    "csv tsv txt html htm xhtml md markdown adoc asciidoc org eml msg epub xml"
 )
 EXTENSIONS = tuple(f".{name}" for name in _EXTENSIONS.split())
 """The usual ends of the names of documents that are read. The type itself is found by the content."""

@@ -49,6 +49,7 @@ _MODULES = {
     "application/epub+zip": "apps.pages.office.books.epub",
     "application/rtf": "apps.pages.office.rtf.rtf_file",
     "application/vnd.ms-outlook": "apps.pages.office.mail.outlook",
+    "application/xml": "apps.pages.office.invoices.invoice_file",
     "message/rfc822": "apps.pages.office.mail.message",
     "text/csv": "apps.pages.office.plain.delimited",
     "text/tab-separated-values": "apps.pages.office.plain.delimited",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -36,12 +36,15 @@ class PagedBlocks:
         warnings: Sequence[str] = (),
         attachments: tuple[Attachment, ...] = (),
         authors: tuple[str, ...] = (),
+        invoice: dict[str, Any] | None = None,
     ) -> None:
         self._pages = [Content(blocks, one.warnings) for one in contents for blocks in _divided(one.blocks)]
         title = " ".join(clean(title).split())[:MAX_TITLE_CHARACTERS]
         self._pages = self._pages or [Content(())]
         codes = tuple(dict.fromkeys(warnings))
-        self.facts = DocumentFacts(media_type, len(self._pages), title, codes, attachments, authors=authors)
+        self.facts = DocumentFacts(
+            media_type, len(self._pages), title, codes, attachments, authors=authors, invoice=invoice or {}
+        )
 
     def page(self, number: int) -> Page:
         blocks, warnings = self._pages[number - 1]

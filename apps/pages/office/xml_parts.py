@@ -33,14 +33,17 @@ class Relationship(NamedTuple):
     is_external: bool = False
 
 
-def parsed(content: bytes) -> Element:
-    """Return the root of a part. Raise DamagedDocument, TooManyElements."""
+def parsed(content: bytes, *, has_long_texts: bool = False) -> Element:
+    """Return the root of a part. Raise DamagedDocument, TooManyElements.
+
+    ``has_long_texts``: texts may have more than 10,000,000 characters, as files in base64 have.
+    """
     if any(mark in content for mark in _ENTITIES):
         raise DamagedDocument("The file defines XML entities, which office files do not need. Save it again.")
     if content.count(b"<") > 2 * MAX_ELEMENTS:
         raise TooManyElements
     try:
-        return etree.fromstring(content, etree.XMLParser(**_LIMITS))
+        return etree.fromstring(content, etree.XMLParser(**{**_LIMITS, "huge_tree": has_long_texts}))
     except etree.XMLSyntaxError as error:
         raise _fault(error) from error
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES, DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
     EmptyDocument,
     EmptyFile,
     EncryptedDocument,
+    ParseError,
     TooManyPages,
     UnsupportedEncryption,
     WrongPassword,
@@ -16,11 +21,14 @@ from apps.pages.model.media_types import PDF, is_structured, printed_type_of
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import media_types, office_file
-from apps.pages.pdf.structure.attachments import read_attachments
+from apps.pages.office.invoices import invoice as invoices
+from apps.pages.pdf.structure import attachments
+from apps.pages.pdf.structure.attachments import AttachedStream
 from apps.pages.pdf.structure.page_labels import read_page_labels
 from apps.pages.reading import images
 
 MAX_TITLE_CHARACTERS = 300
+MAX_INVOICE_BYTES = 20_000_000
 
 
 def may_be_read(head: bytes) -> bool:
@@ -67,7 +75,8 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
                 title = " ".join(clean(str(pdf.docinfo.get("/Title", ""))).split())[:MAX_TITLE_CHARACTERS]
             except Exception:  # a broken title must not stop the inspection
                 title = ""
-            attachments, page_labels = read_attachments(pdf), read_page_labels(pdf)
+            attached, page_labels = attachments.read_attachments(pdf), read_page_labels(pdf)
+            invoice = _invoice_of(attached)
     except pikepdf.PasswordError as error:
         if password is not None:
             raise WrongPassword from error
@@ -84,7 +93,20 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
             raise DamagedDocument("The page tree of the PDF contains itself. Save it with another program.") from error
         return _inspect_with_pdfium(path, password)
     warnings = ("document_repaired",) if repaired else ()
-    return DocumentFacts(PDF, page_count, title, warnings, attachments, page_labels)
+    names = tuple(each.facts for each in attached)
+    return DocumentFacts(PDF, page_count, title, warnings, names, page_labels, invoice=invoice)
+
+
+def _invoice_of(attached: Sequence[AttachedStream]) -> dict[str, Any]:
+    """Return the electronic invoice that is attached to a PDF (ZUGFeRD, Factur-X, XRechnung), {} if there is none."""
+    for facts, stream in attached:
+        if facts.name.lower().endswith(".xml") or facts.media_type.endswith("xml"):
+            content = attachments.content_of(stream, MAX_INVOICE_BYTES)
+            with suppress(ParseError):  # the pages can be read without it
+                invoice = invoices.read(content) if content else None
+                if invoice is not None:
+                    return invoices.as_json(invoice)
+    return {}
 
 
 def _has_pages(path: str, password: str | None) -> bool:

@@ -14,6 +14,7 @@ from apps.api.v2.results import MAX_UNSTREAMED_BYTES
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.states import Stage
 from apps.pages.sandbox.preload import assembled_pdf
+from tests.documents.e_invoices import cii_invoice
 from tests.documents.long import heading_of, long_document
 from tests.integration.api.conftest import PARSE, Api, Finish, body_of, code_of
 from tests.integration.jobs.conftest import run_to
@@ -49,15 +50,24 @@ def test_attached_files_are_listed(api: Api, finish: Finish, tmp_path: Path) -> 
     path = tmp_path / "invoice.pdf"
     with pikepdf.open(io.BytesIO(long_document(1))) as pdf:
         pdf.attachments["factur-x.xml"] = pikepdf.AttachedFileSpec(
-            pdf, b"<x/>", filename="factur-x.xml", description="", mime_type="text/xml", creation_date="", mod_date=""
+            pdf,
+            cii_invoice(),
+            filename="factur-x.xml",
+            description="",
+            mime_type="text/xml",
+            creation_date="",
+            mod_date="",
         )
         pdf.save(path)
     job_id = api.parse(path.read_bytes()).json()["id"]
     finish(job_id)
 
-    attachments = body_of(api.job(job_id, "job_metadata"))["job_metadata"]["attachments"]
+    metadata = body_of(api.job(job_id, "job_metadata"))["job_metadata"]
 
-    assert [(each["media_type"], each["size_bytes"]) for each in attachments] == [("text/xml", 4)]
+    assert [(each["media_type"], each["size_bytes"]) for each in metadata["attachments"]] == [
+        ("text/xml", len(cii_invoice()))
+    ]
+    assert metadata["invoice"]["invoice"]["number"] == "F-8"
 
 
 def test_pages_have_their_labels_and_the_printed_numbers_on_request(api: Api, finish: Finish, tmp_path: Path) -> None:

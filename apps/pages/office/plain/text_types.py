@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from apps.pages.office.invoices import invoice, invoice_file
 from apps.pages.office.plain import decoding
 
 _BY_SUFFIX = {
@@ -40,6 +41,8 @@ def type_of(head: bytes, suffix: str) -> str:
     """Return the media type of a text that begins with these bytes; ``suffix``: of its name, such as ".md"."""
     text, _warnings = decoding.decoded(head[:16_384])
     start = _BEFORE.sub("", text, count=1)
+    if invoice.is_invoice(start):
+        return invoice_file.MEDIA_TYPE
     suffix = suffix.lower()
     if _HTML.match(start) or (suffix in _HTML_SUFFIXES and _TAG.search(text)):
         return "text/html"

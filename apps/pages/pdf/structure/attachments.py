@@ -1,6 +1,6 @@
 """The files attached to a PDF: the document's list of embedded files, and the annotations that attach a file.
 
-Only names, types and sizes are read, never the files. Hostile lists loop or have no end, so everything is counted.
+Hostile lists loop or have no end, so everything is counted.
 Source: PDF 32000-1, 7.11.4 and 12.5.6.15.
 """
 
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.pages.model.document_facts import Attachment
 from apps.pages.model.text.safe_text import clean
@@ -21,9 +22,14 @@ MAX_NAME_CHARACTERS, MAX_SIZE_BYTES = 200, 1 << 50
 _ESCAPED = re.compile(r"#([0-9A-Fa-f]{2})")
 
 
-def read_attachments(pdf: Any) -> tuple[Attachment, ...]:
+class AttachedStream(NamedTuple):
+    facts: Attachment
+    stream: Any
+
+
+def read_attachments(pdf: Any) -> tuple[AttachedStream, ...]:
     """Return the attachments of a document that pikepdf opened, each once, in their order."""
-    found: list[Attachment] = []
+    found: list[AttachedStream] = []
     seen: set[tuple[int, int]] = set()
     for source in (_embedded(pdf), _annotated(pdf)):
         with suppress(Exception):  # a broken list must not stop the inspection
@@ -34,6 +40,23 @@ def read_attachments(pdf: Any) -> tuple[Attachment, ...]:
                 if attachment is not None:
                     found.append(attachment)
     return tuple(found)
+
+
+def content_of(stream: Any, max_bytes: int) -> bytes | None:
+    """Return the content of an attached file; None if it is longer, damaged, or packed in a way that is not usual."""
+    import pikepdf
+
+    filters = stream.get("/Filter")
+    names = [str(each) for each in filters] if isinstance(filters, pikepdf.Array) else [str(filters)] if filters else []
+    try:
+        content: bytes = stream.read_raw_bytes()
+        if names == ["/FlateDecode"]:  # the library would unpack any number of bytes
+            content = zlib.decompressobj().decompress(content, max_bytes + 1)
+        elif names:
+            return None
+    except (pikepdf.PdfError, zlib.error, ValueError, RuntimeError):
+        return None
+    return content if len(content) <= max_bytes else None
 
 
 def _embedded(pdf: Any) -> Iterator[Any]:
@@ -76,8 +99,8 @@ def _annotated(pdf: Any) -> Iterator[Any]:
                 yield annotation.get("/FS")
 
 
-def _attachment(specification: Any, seen: set[tuple[int, int]]) -> Attachment | None:
-    """Return the description of an embedded file; None for another file, and for one in ``seen``."""
+def _attachment(specification: Any, seen: set[tuple[int, int]]) -> AttachedStream | None:
+    """Return an embedded file and its description; None for another file, and for one in ``seen``."""
     import pikepdf
 
     files = specification.get("/EF") if isinstance(specification, pikepdf.Dictionary) else None
@@ -89,11 +112,12 @@ def _attachment(specification: Any, seen: set[tuple[int, int]]) -> Attachment | 
     media_type = _ESCAPED.sub(lambda code: chr(int(code[1], 16)), str(stream.get("/Subtype", "")))
     parameters = stream.get("/Params")
     size = parameters.get("/Size") if isinstance(parameters, pikepdf.Dictionary) else None
-    return Attachment(
+    facts = Attachment(
         name=_line(str(name)),
         media_type=_line(media_type.removeprefix("/")),
         size_bytes=int(size) if isinstance(size, int) and 0 <= size <= MAX_SIZE_BYTES else None,
     )
+    return AttachedStream(facts, stream)
 
 
 def _line(text: str) -> str:

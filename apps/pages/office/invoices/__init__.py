@@ -1,0 +1,1 @@
+"""Electronic invoices in XML."""
