@@ -6,12 +6,15 @@ from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 
 PDF = "application/pdf"
 _EXTENSIONS = (
-    "pdf png jpg jpeg tif tiff gif bmp webp "
+    "pdf png jpg jpeg tif tiff gif bmp webp heic heif avif "
     "docx docm dotx dotm odt ott rtf xlsx xlsm xltx xltm xlsb xls ods ots pptx pptm potx potm ppsx ppsm odp otp "
     "csv tsv txt html htm xhtml md markdown adoc asciidoc org eml msg epub xml"
 )
 EXTENSIONS = tuple(f".{name}" for name in _EXTENSIONS.split())
 """The usual ends of the names of documents that are read. The type itself is found by the content."""
+MAX_BRANDS_BYTES = 1024
+_AVIF = frozenset((b"avif", b"avis"))
+_HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -29,6 +32,8 @@ _ARCHIVES = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"7z\xbc\xaf", b"R
 
 def printed_type_of(head: bytes) -> str:
     """Return the type of a PDF or an image by the file's first bytes, never by its name; "" for any other file."""
+    if head[4:8] == b"ftyp" and (media_type := _type_of_brands(head)):
+        return media_type
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     for signature, media_type in _SIGNATURES:
@@ -37,6 +42,15 @@ def printed_type_of(head: bytes) -> str:
     if not head.startswith(_ARCHIVES) and b"%PDF-" in head[: MAX_HEADER_OFFSET_BYTES + 4]:
         return PDF
     return ""
+
+
+def _type_of_brands(head: bytes) -> str:
+    """Return the type by the brands of the first box of the file (ISO/IEC 23008-12, 10.2); "" if none is known."""
+    box = head[8 : min(int.from_bytes(head[:4], "big"), MAX_BRANDS_BYTES)]
+    brands = {box[start : start + 4] for start in range(0, len(box), 4)}
+    if not brands.isdisjoint(_AVIF):
+        return "image/avif"
+    return "image/heic" if not brands.isdisjoint(_HEIC) else ""
 
 
 def is_structured(media_type: str) -> bool:

@@ -20,6 +20,8 @@ FORMATS = {
     "image/webp": "WEBP",
     "image/gif": "GIF",
     "image/bmp": "BMP",
+    "image/heic": "HEIF",
+    "image/avif": "AVIF",
 }
 MAX_PIXELS = 64_000_000
 MAX_SIDE_PIXELS = 20_000
@@ -40,9 +42,7 @@ def read_frame(path: str, page_number: int, media_type: str, margins: Margins | 
     """Return a frame as a page that contains one picture and needs OCR. ``margins``: the picture ends at them."""
     try:
         with _open(path, media_type) as image:
-            if page_number > 1:
-                image.seek(page_number - 1)
-                _check_pixels(image)
+            _show_frame(image, page_number)
             width, height = _points(image.width, image.height, _dpi(image))
             with suppress(Exception):  # a broken EXIF block must not fail the page
                 # EXIF orientations 5 to 8 swap the sides of the displayed image.
@@ -110,9 +110,7 @@ def _upright_frame(path: str, page_number: int, media_type: str, mode: str) -> t
 
     try:
         with _open(path, media_type) as image:
-            if page_number > 1:
-                image.seek(page_number - 1)
-                _check_pixels(image)
+            _show_frame(image, page_number)
             if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
                 values = image.convert("F")
                 low, high = values.getextrema()
@@ -133,6 +131,10 @@ def _upright_frame(path: str, page_number: int, media_type: str, mode: str) -> t
 def _open(path: str, media_type: str) -> Any:
     from PIL import Image, UnidentifiedImageError
 
+    if FORMATS[media_type] == "HEIF":
+        import pi_heif
+
+        pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
     # Our own limit is lower than Pillow's and is checked before any pixel is decoded.
     Image.MAX_IMAGE_PIXELS = None
     try:
@@ -143,6 +145,13 @@ def _open(path: str, media_type: str) -> Any:
         raise DamagedDocument from error
     _check_pixels(image)
     return image
+
+
+def _show_frame(image: Any, page_number: int) -> None:
+    """Move to a frame. A HEIC file is opened at its main picture, which need not be the first."""
+    if image.tell() != page_number - 1:
+        image.seek(page_number - 1)
+        _check_pixels(image)
 
 
 def _check_pixels(image: Any) -> None:

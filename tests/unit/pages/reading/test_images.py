@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from apps.pages.model.errors import PageError
+from apps.pages.model.errors import DamagedDocument, ImageTooLarge, PageError
+from apps.pages.model.media_types import printed_type_of
 from apps.pages.model.ocr_image import OcrImage
 from apps.pages.reading import images
+from apps.pages.reading.page_reading import inspect_document
+from tests.documents import heic
 
 WIDTH, HEIGHT = 60, 40
 
@@ -47,6 +51,7 @@ KINDS: list[tuple[str, str, Callable[[], Image.Image], dict[str, object]]] = [
     ("WEBP", "image/webp", lambda: marked("RGBA"), {"lossless": True}),
     ("GIF", "image/gif", marked, {}),
     ("BMP", "image/bmp", lambda: marked("RGB"), {}),
+    ("AVIF", "image/avif", lambda: marked("RGB"), {"quality": 95}),
 ]
 
 
@@ -85,6 +90,44 @@ def test_every_frame_is_a_page(tmp_path: Path) -> None:
     assert rendered(path, "image/tiff", 2)[1].shape == (20, 30)
     with pytest.raises(PageError):
         rendered(path, "image/tiff", 3)
+
+
+@pytest.mark.parametrize(("kind", "media_type"), [("GIF", "image/gif"), ("WEBP", "image/webp"), ("AVIF", "image/avif")])
+def test_every_frame_of_an_animation_is_a_page(tmp_path: Path, kind: str, media_type: str) -> None:
+    path = tmp_path / "animation"
+    marked("RGB").save(path, kind, save_all=True, append_images=[Image.new("RGB", (WIDTH, HEIGHT), "white")])
+    assert printed_type_of(path.read_bytes()) == media_type
+    assert images.count_frames(str(path), media_type) == 2
+    assert rendered(path, media_type, 1)[1].min() < 30
+    assert rendered(path, media_type, 2)[1].min() > 225
+
+
+def test_every_picture_of_a_heic_file_is_a_page(tmp_path: Path) -> None:
+    path = tmp_path / "photograph"
+    path.write_bytes(heic.TWO_PICTURES)
+    facts = inspect_document(str(path), max_pages=9)
+    assert (facts.media_type, facts.page_count) == ("image/heic", 2)
+    _image, pixels = rendered(path, facts.media_type)
+    assert pixels.shape == (heic.HEIGHT, heic.WIDTH)
+    assert pixels[:40, :56].max() < 30
+    assert pixels[56:, :].min() > 225
+    assert rendered(path, facts.media_type, 2)[1].shape == (64, 64)
+
+
+def test_a_heic_file_of_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "photograph"
+    size = struct.pack(">II", heic.WIDTH, heic.HEIGHT)
+    path.write_bytes(heic.TWO_PICTURES.replace(size, struct.pack(">II", 60_000, 60_000)))
+    with pytest.raises((ImageTooLarge, DamagedDocument)):
+        inspect_document(str(path), max_pages=9)
+
+
+@pytest.mark.parametrize("length", range(32, len(heic.TWO_PICTURES), 97))
+def test_a_cut_heic_file_has_a_code(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "photograph"
+    path.write_bytes(heic.TWO_PICTURES[:length])
+    with pytest.raises((DamagedDocument, PageError)):
+        rendered(path, inspect_document(str(path), max_pages=9).media_type)
 
 
 @pytest.mark.parametrize("dpi", [(0, 0), (1, 1), (100_000, 100_000), (300, 300)])
