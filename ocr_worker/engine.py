@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import signal
 import socket
@@ -29,6 +30,7 @@ _MEMORY_CHECK_SECONDS = 0.5
 _MAX_REPLY_BYTES = 64 << 20
 # After this many pages a fresh process takes over.
 _MAX_PAGES = 2000
+USUAL_PAGE_PIXELS = 4_000_000
 _PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TESSDATA_PREFIX", "PATH", "TMPDIR")
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -42,10 +44,19 @@ _ENVIRONMENT = {
 
 
 class OcrRequest(msgspec.Struct, frozen=True):
-    """How to read the page image that follows. ``languages``: codes; none: detect the script."""
+    """How to read the page image that follows. ``languages``: codes; none: detect the script.
+
+    ``parts``: the widths and heights in pixels of pictures below each other, each of which is read on its own.
+    """
 
     languages: tuple[str, ...] = ()
     high_resolution: bool = False
+    parts: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def pages(self) -> int:
+        """The number of usual pages that have as many pixels."""
+        return max(1, math.ceil(sum(width * height for width, height in self.parts) / USUAL_PAGE_PIXELS))
 
 
 class OcrReply(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -113,7 +124,7 @@ class EngineProcess:
                 self._is_ready = True
             connection.send_bytes(msgspec.json.encode(request))
             connection.send_bytes(image)
-            self._wait(connection, self._settings.page_seconds)
+            self._wait(connection, self._settings.page_seconds * request.pages)
             reply = msgspec.json.decode(connection.recv_bytes(_MAX_REPLY_BYTES), type=OcrReply)
         except (EOFError, OSError, msgspec.DecodeError) as error:
             self.close()

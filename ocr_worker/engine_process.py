@@ -27,6 +27,7 @@ from ocr_worker.engine import OcrReply, OcrRequest
 from ocr_worker.engines.base import OcrEngine
 from ocr_worker.errors import OcrFailed
 from ocr_worker.recognition import PageReader, Request
+from ocr_worker.sheets import read_sheet
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,8 @@ def _reply(reader: PageReader, request: OcrRequest, raw: bytes) -> OcrReply:
         image = decode_ocr_image(raw)
         pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
         how = Request(image.dpi, languages.find_all(request.languages), request.high_resolution)
-        return OcrReply(recognition=msgspec.Raw(encode_recognition(reader.recognize(pixels, how))))
+        found = read_sheet(reader, pixels, how, request.parts) if request.parts else reader.recognize(pixels, how)
+        return OcrReply(recognition=msgspec.Raw(encode_recognition(found)))
     except ParseError as error:
         return OcrReply(code=error.code, detail=error.detail)
     except Exception:

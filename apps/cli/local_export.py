@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from apps.cli.options import chunk_options
 from apps.cli.progress import write_line
-from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.blocks import EmbeddedImage, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.model.geometry import Box
@@ -36,12 +36,13 @@ def local_export(
         return path.open("rb") if path.exists() else None
 
     def write(facts: DocumentFacts, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
-        def picture_of(page: Page, box: Box) -> bytes:
+        def picture_of(page: Page, box: Box, embedded: EmbeddedImage | None = None) -> bytes:
             return reader.picture(
                 document,
                 page.number,
                 dpi=PICTURE_DPI,
                 region=box,
+                embedded=embedded,
                 max_pixels=MAX_VISION_PIXELS,
                 password=password,
                 media_type=facts.media_type,
@@ -65,13 +66,13 @@ def local_export(
             chunk_options(options),
             title=name,
             language=tag_of(languages[0]) if languages else "",
-            picture_of=None if is_structured(facts.media_type) else picture_of,
+            picture_of=picture_of,
             open_output=open_output,
             add_text=add_text if facts.media_type == PDF else None,
             warn=lambda code: write_line(f"{code}: {describe(code)}"),
         )
         export = EXPORTS[options.format]
-        if export.needs_pictures and source.picture_of is None:
+        if export.needs_pictures and is_structured(facts.media_type):
             raise NoPictureOfPage
         with (folder / export.file_name).open("w+b") as out:
             export.write(source, out)

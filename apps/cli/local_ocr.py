@@ -57,6 +57,7 @@ class LocalOcr:
         to_recognize = [page for page in results if isinstance(page, Page) and page.needs_ocr]
         if not to_recognize:
             return list(results)
+        from apps.pages.layout.picture_sheet import sheet_of
         from apps.pages.layout.recognized_page import apply_recognition
         from apps.pages.model.recognition import decode_recognition
         from ocr_worker.engine import EngineProcess, OcrRequest
@@ -67,12 +68,14 @@ class LocalOcr:
 
         def read(page: Page) -> Result:
             try:
+                sheet = sheet_of(page) if page.structured else ()
                 with self._rendering:
                     image = self._reader.render(
                         document,
                         page.number,
                         dpi=self._dpi,
                         margins=self._margins,
+                        embedded=sheet,
                         password=password,
                         media_type=media_type,
                         limits=limits,
@@ -82,7 +85,8 @@ class LocalOcr:
                 except IndexError:
                     engine = EngineProcess(settings())
                 try:
-                    raw = engine.recognize(image, OcrRequest(self._languages, self._high_resolution))
+                    parts = tuple((each.width, each.height) for each in sheet)
+                    raw = engine.recognize(image, OcrRequest(self._languages, self._high_resolution, parts))
                 finally:
                     self._free.append(engine)
                 return apply_recognition(page, decode_recognition(raw), word_boxes=self._word_boxes)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from apps.pages.model.blocks import Page
+from apps.pages.model.blocks import EmbeddedImage, Page
 from apps.pages.model.errors import PageError, RegionOutsidePage
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.region_table import RegionTable
@@ -106,6 +106,10 @@ class DocumentPictures:
     def region(self, page: Page, box: Box, dpi: float = ZOOM_DPI) -> bytes:
         return self._picture(page, box, dpi)
 
+    def picture(self, page: Page, box: Box, embedded: EmbeddedImage | None = None, *, dpi: float = ZOOM_DPI) -> bytes:
+        """Return a part of the page, or an image file inside the document, as a JPEG. Raise PageError."""
+        return self._picture(page, box, dpi, embedded=embedded)
+
     def text(self, page: Page, box: Box) -> str:
         from apps.parsing.region_ocr import recognized_text
 
@@ -167,7 +171,14 @@ class DocumentPictures:
             self._path = self._stack.enter_context(self._open_document(self._document_id))
         return self._path
 
-    def _picture(self, page: Page, box: Box | None, dpi: float, max_pixels: int = MAX_VISION_PIXELS) -> bytes:
+    def _picture(
+        self,
+        page: Page,
+        box: Box | None,
+        dpi: float,
+        max_pixels: int = MAX_VISION_PIXELS,
+        embedded: EmbeddedImage | None = None,
+    ) -> bytes:
         with pool.reader_pool(READERS).reader(should_stop=self._should_stop) as reader:
             return reader.picture(
                 self._opened(),
@@ -176,6 +187,7 @@ class DocumentPictures:
                 region=box,
                 max_pixels=max_pixels,
                 margins=self._margins,
+                embedded=embedded,
                 password=self._password,
                 media_type=self._media_type,
                 limits=self._limits,

@@ -96,11 +96,11 @@ class FiguresOfFile(ApiView):
             PageFigure(
                 file_id=file_id,
                 page_index=page["page_number"] - 1,
-                figure_name=images.picture_name(page["page_number"], count),
-                metadata={"bbox": images.image_box(box).model_dump()},
+                figure_name=picture.name,
+                metadata={"bbox": images.image_box(picture.box).model_dump() if picture.box else None},
             )
             for page in images.pages_of(_newest_result(request, file_id))
-            for count, box in enumerate(images.picture_boxes(page), 1)
+            for picture in images.pictures_on(page)
         ]
         return json_response(PageFigures(found))
 

@@ -10,6 +10,8 @@ from apps.api.v1.page_texts import error_of, markdown_of, text_of
 from apps.api.v1.stored_pages import StoredPage
 from apps.jobs.models import ParseJob
 from apps.jobs.option_groups import Presentation
+from apps.pages.model.media_types import is_structured
+from apps.pages.output.exports.pictures import POINTS_PER_PIXEL
 from apps.parsing.page_pictures import PAGE_DPI, POINTS_PER_INCH, ZOOM_DPI
 
 Json = dict[str, Any]
@@ -21,6 +23,7 @@ MODE_NAMES = {
 }
 _LAYOUT_LABELS = {"heading": "titles", "table": "tables", "image": "figures", "list": "lists"}
 _LINK = re.compile(r"(?<!!)\[((?:[^\]\\]|\\.)+)\]\(([^()\s]+)\)")
+_NAME = re.compile(r"_picture_(\d+)\.jpg$")
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -34,7 +37,7 @@ def page_json(page: StoredPage, job: ParseJob, presentation: Presentation, struc
         "page": page.number,
         "text": text,
         "md": markdown,
-        "images": list(_images(page, job.parsed_options.images_to_save)),
+        "images": list(_images(page, job)),
         "charts": [],
         "tables": [],
         "layout": [_layout(item, width, height) for item in items] if presentation.extract_layout else [],
@@ -62,16 +65,28 @@ def page_json(page: StoredPage, job: ParseJob, presentation: Presentation, struc
     return content
 
 
-def _images(page: StoredPage, kinds: frozenset[str]) -> Iterator[Json]:
+def _images(page: StoredPage, job: ParseJob) -> Iterator[Json]:
     """Yield the images of a page by the names under which ``result/image`` has them."""
-    if "screenshot" in kinds and not page.has_failed:
+    kinds = job.parsed_options.images_to_save
+    if "screenshot" in kinds and not page.has_failed and not is_structured(job.media_type or ""):
         size = {"x": 0.0, "y": 0.0, "w": page.items["page_width"], "h": page.items["page_height"]}
         yield _image(f"page_{page.number}.jpg", size, "full_page_screenshot", PAGE_DPI)
-    if kinds & {"layout", "embedded"}:
-        images = [item for item in page.items.get("items", []) if item["type"] == "image"]
-        boxes = [box for item in images for box in item.get("bbox", [])[:1]]
-        for count, box in enumerate(boxes, 1):
-            yield _image(f"img_p{page.number - 1}_{count}.jpg", box, "object", ZOOM_DPI)
+    if not kinds & {"layout", "embedded"}:
+        return
+    for item in page.items.get("items", []):
+        if item["type"] == "image" and (found := _NAME.search(item["url"])):
+            name = f"img_p{page.number - 1}_{found[1]}.jpg"
+            yield (
+                _embedded_image(name, item) if "embedded" in item else _image(name, item["bbox"][0], "object", ZOOM_DPI)
+            )
+
+
+def _embedded_image(name: str, item: Json) -> Json:
+    """Return an image file of an office document. One without a known place is at the corner of its page."""
+    file = item["embedded"]
+    size = {"x": 0.0, "y": 0.0, "w": file["width"] * POINTS_PER_PIXEL, "h": file["height"] * POINTS_PER_PIXEL}
+    image = _image(name, (item.get("bbox") or [size])[0], "object", ZOOM_DPI)
+    return image | {"original_width": file["width"], "original_height": file["height"]}
 
 
 def _image(name: str, box: Json, kind: str, dpi: float) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from django.conf import settings
@@ -24,7 +24,9 @@ from apps.api.v2.find_jobs import find_job
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.pictures import rendered_picture
+from apps.pages.model.blocks import EmbeddedImage
 from apps.pages.model.geometry import Box
+from apps.pages.model.media_types import is_structured
 
 IMAGES = "images/"
 JPEG = "image/jpeg"
@@ -39,7 +41,9 @@ class ImageBox(BaseModel):
 
 
 class ResultImage(BaseModel):
-    """``category``: screenshot (a whole page) or layout (a picture on a page). The link needs no key and expires."""
+    """``category``: screenshot (a whole page), layout (a picture on a page) or embedded (an image file of an office
+    document, which may have no known place). The link needs no key and expires.
+    """
 
     index: int
     filename: str
@@ -79,13 +83,13 @@ def image_response(request: Request, job: ParseJob, name: str) -> HttpResponseBa
     tag = delivery.entity_tag(job.pk, job.result_folder, name)
     if delivery.is_current(request, tag):
         return delivery.not_modified(tag)
-    box = None
+    box = embedded = None
     if found[2]:
-        boxes = picture_boxes(page)
-        if not 0 < int(found[2]) <= len(boxes):
+        picture = next((picture for picture in pictures_on(page) if picture.name == name), None)
+        if picture is None:
             raise NotFound("The page has no such picture. Request the list: expand=images_content_metadata.")
-        box = boxes[int(found[2]) - 1]
-    jpeg = rendered_picture(job, page["page_number"], page["page_width"], page["page_height"], box)
+        box, embedded = picture.box, picture.embedded
+    jpeg = rendered_picture(job, page["page_number"], page["page_width"], page["page_height"], box, embedded)
     if found[3]:
         jpeg = drawn_boxes(jpeg, page)
     response = HttpResponse(jpeg, content_type=JPEG)
@@ -114,18 +118,13 @@ def images_content_metadata(request: Request, job: ParseJob, names: Collection[s
 
     for page in pages_of(job) if job.document_id else ():
         number = page["page_number"]
-        if "screenshot" in wanted and page["success"]:
+        if "screenshot" in wanted and page["success"] and not is_structured(job.media_type or ""):
             add(f"page_{number}.jpg", "screenshot")
         if wanted - {"screenshot"}:
-            category = "layout" if "layout" in wanted else "embedded"
-            for index, box in enumerate(picture_boxes(page), 1):
-                add(picture_name(number, index), category, box)
+            for picture in pictures_on(page):
+                category = "layout" if "layout" in wanted and picture.embedded is None else "embedded"
+                add(picture.name, category, picture.box)
     return ImagesContentMetadata(total_count=len(images), images=images)
-
-
-def picture_name(page_number: int, count: int) -> str:
-    """Return the name of a picture on a page; both are counted from 1."""
-    return f"page_{page_number}_picture_{count}.jpg"
 
 
 def image_box(box: Box) -> ImageBox:
@@ -145,7 +144,21 @@ def _page(job: ParseJob, number: int) -> dict[str, Any] | None:
     return next((page for page in pages_of(job) if page["page_number"] == number and page["success"]), None)
 
 
-def picture_boxes(page: dict[str, Any]) -> list[Box]:
-    """Return the boxes of the pictures on a page, in points; pictures without a known place are left out."""
-    found = [item["bbox"][0] for item in page.get("items", ()) if item["type"] == "image" and item.get("bbox")]
-    return [Box(box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"]) for box in found]
+class PictureOnPage(NamedTuple):
+    """``box``: in points, None without a known place; ``embedded``: its file in an office document."""
+
+    name: str
+    box: Box | None
+    embedded: EmbeddedImage | None
+
+
+def pictures_on(page: dict[str, Any]) -> list[PictureOnPage]:
+    """Return the pictures on a page that can be fetched, in reading order."""
+    found = []
+    for item in page.get("items", ()):
+        if item["type"] == "image" and item["url"]:
+            place, embedded = (item.get("bbox") or [None])[0], item.get("embedded")
+            box = Box(place["x"], place["y"], place["x"] + place["w"], place["y"] + place["h"]) if place else None
+            image = msgspec.convert(embedded, EmbeddedImage) if embedded else None
+            found.append(PictureOnPage(item["url"].rpartition("/")[2], box, image))
+    return found

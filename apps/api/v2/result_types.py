@@ -61,10 +61,21 @@ class LinkItem(LocatedItem):
     url: str
 
 
+class EmbeddedFile(BaseModel):
+    """An image file inside an office document: its name there, and its size in pixels."""
+
+    name: str
+    width: int
+    height: int
+
+
 class ImageItem(LocatedItem):
+    """``url``: where the picture can be fetched, "" if it cannot."""
+
     type: Literal["image"]
     caption: str
     url: str
+    embedded: EmbeddedFile | None = None
 
 
 class TableItem(LocatedItem):

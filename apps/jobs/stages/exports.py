@@ -71,7 +71,7 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
 
 def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack, warn: Callable[[str], None]) -> ExportSource:
     pictures = None
-    if job.document_id and not is_structured(job.media_type):
+    if job.document_id:
         pictures = used.enter_context(
             DocumentPictures(
                 job.document_id,
@@ -88,7 +88,7 @@ def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack, warn: Callable
         chunks,
         title=job.document_name,
         language=tag_of(languages[0]) if languages else "",
-        picture_of=partial(pictures.region, dpi=PICTURE_DPI) if pictures else None,
+        picture_of=partial(pictures.picture, dpi=PICTURE_DPI) if pictures else None,
         open_output=partial(queries.open_result, job),
         add_text=pictures.searchable_copy if pictures and job.media_type == PDF else None,
         warn=warn,

@@ -5,15 +5,23 @@ from __future__ import annotations
 from apps.documents import storage
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.step_work import password_of, reader_limits
-from apps.pages.model.blocks import Page
-from apps.pages.model.geometry import Box
+from apps.pages.model.blocks import EmbeddedImage, Page
+from apps.pages.model.geometry import NO_BOX, Box
 from apps.parsing.page_pictures import DocumentPictures
 
 
-def rendered_picture(job: ParseJob, number: int, width: float, height: float, box: Box | None) -> bytes:
+def rendered_picture(
+    job: ParseJob,
+    number: int,
+    width: float,
+    height: float,
+    box: Box | None,
+    embedded: EmbeddedImage | None = None,
+) -> bytes:
     """Return a page, or the part of it in ``box``, as a JPEG. Raise PageError, DocumentGone if the file was deleted.
 
-    ``width`` and ``height`` of the page and ``box`` are in points, of the page as displayed.
+    ``width`` and ``height`` of the page and ``box`` are in points, of the page as displayed. ``embedded``: the image
+    file inside an office document to return instead.
     """
     page = Page(number, width, height)
     with DocumentPictures(
@@ -24,4 +32,6 @@ def rendered_picture(job: ParseJob, number: int, width: float, height: float, bo
         should_stop=lambda: False,
         open_document=storage.local_original,
     ) as pictures:
+        if embedded is not None:
+            return pictures.picture(page, NO_BOX, embedded)
         return pictures.page(page) if box is None else pictures.region(page, box)

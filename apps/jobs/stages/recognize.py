@@ -38,8 +38,10 @@ from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage, StepState
-from apps.pages.model.blocks import encode_page
+from apps.pages.layout.picture_sheet import sheet_of
+from apps.pages.model.blocks import EmbeddedImage, encode_page
 from apps.pages.model.errors import PageError, Stopped, page_error
+from apps.pages.model.media_types import is_structured
 from apps.pages.model.ocr_reasons import TEXT_IN_PICTURE
 from apps.pages.model.recognition import decode_recognition
 from apps.pages.sandbox import client
@@ -89,6 +91,7 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
             options = job.parsed_options
             has_failed = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_RETRYABLE_CODES).exists()
             dpi = settings.OCR_DPI * (1.5 if options.high_resolution_ocr else 1.0)
+            sheet = _sheet(step, scale=0.5 if has_failed else 1.0) if is_structured(job.media_type) else ()
             with storage.local_original(job.document_id) as path:
                 try:
                     image = client.shared_reader().render(
@@ -97,6 +100,7 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
                         dpi=dpi,
                         max_dpi=dpi / 2 if has_failed else 0.0,
                         margins=options.margins,
+                        embedded=sheet,
                         password=password_of(job),
                         media_type=job.media_type,
                         limits=reader_limits(),
@@ -126,9 +130,15 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
                 "answer": ocr_exchange.address_to_write(answer),
                 "languages": options.ocr_languages,
                 "high_resolution": options.high_resolution_ocr,
+                "parts": [(image.width, image.height) for image in sheet],
                 "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
             }
     return None  # ``record_errors`` has caught an error
+
+
+def _sheet(step: Step, scale: float) -> tuple[EmbeddedImage, ...]:
+    """Return the pictures of a page of an office document that OCR reads, with their sizes on their sheet."""
+    return sheet_of(stored_page(JobPage.objects.get(job_id=step.job_id, number=step.first_page)), scale)
 
 
 def renew_ocr_lease(*, step_id: int, fence: int, worker: str) -> None:

@@ -24,6 +24,7 @@ from apps.pages.layout.own_text import (
     words_inside,
     words_outside,
 )
+from apps.pages.layout.picture_sheet import with_pictures_read
 from apps.pages.layout.quality.garbled_text import is_clear
 from apps.pages.layout.straightened import as_displayed
 from apps.pages.layout.tables.rulings import rulings_of
@@ -123,9 +124,12 @@ def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool 
 
     A page without a text layer keeps what text it has, such as a stamp on a scan. A page whose pictures alone needed
     OCR keeps its own text, and each picture is followed by the text read inside it. A suspected text layer that agrees
-    with the picture of the page is kept. ``word_boxes``: what OCR read has the boxes of its words.
+    with the picture of the page is kept. The pictures of an office document are followed by their texts, too.
+    ``word_boxes``: what OCR read has the boxes of its words.
     """
     lay = partial(lay_out, page_number=page.number, word_boxes=word_boxes)
+    if page.structured:
+        return with_pictures_read(page, recognition, partial(_laid_out_in_picture, lay))
     if page.needs_ocr == GARBLED_TEXT:
         return _without_wrong_text(page, recognition, lay)
     if page.garbled:
@@ -136,6 +140,13 @@ def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool 
         return _finished(page, _with_pictures_read(page, recognition, lay), recognition)
     page = msgspec.structs.replace(page, rotation=-recognition.orientation % 360)
     return _finished(page, _with_texts(recognition, page, list(texts_of(page.blocks)), lay), recognition)
+
+
+def _laid_out_in_picture(lay: LayOut, recognition: Recognition) -> list[Block]:
+    """Return the blocks of a picture. What is only aligned, not ruled, is no table in it."""
+    rules = [as_displayed(rule, recognition) for rule in recognition.rulings]
+    blocks = lay(recognition)
+    return [_as_paragraph(block) if block.cells and not _shows_grid(block, rules) else block for block in blocks]
 
 
 def _without_wrong_text(page: Page, recognition: Recognition, lay: LayOut) -> Page:

@@ -98,6 +98,14 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     words: tuple[Word, ...] = ()
 
 
+class EmbeddedImage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An image file inside a document. ``name``: how its reader finds it; width and height in pixels, 0 until known."""
+
+    name: str
+    width: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    height: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+
+
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     """One element of a page.
 
@@ -106,7 +114,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     ``confidence``: 0.0-1.0, None when unknown. ``spans``: the parts of ``text`` that are set apart, in order.
     ``font`` and ``colour`` ("rrggbb", "" for black): those of the first line. ``tagged_level``: the level of the
     heading that the tags of the document make of it, 0 for none. ``latex``: the LaTeX of a formula.
-    ``description``: what a model says that a picture shows.
+    ``description``: what a model says that a picture shows. ``image``: the file of a picture in an office document.
     """
 
     type: BlockType
@@ -124,6 +132,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     tagged_level: int = 0
     latex: str = ""
     description: str = ""
+    image: EmbeddedImage | None = None
 
 
 class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -67,7 +67,8 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     image turned clockwise by ``orientation`` (0, 90, 180 or 270 degrees) and then by ``skew`` (a few degrees).
 
     ``rulings``: drawn lines as thin boxes. ``languages``: codes of the languages the engine read with.
-    ``seconds``: time spent. ``warnings``: codes for the page.
+    ``seconds``: time spent. ``warnings``: codes for the page. ``parts``: the recognitions of the pictures on a sheet,
+    which has no lines of its own.
     """
 
     lines: tuple[RecognizedLine, ...]
@@ -83,6 +84,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     seconds: float
     attempts: tuple[OcrAttempt, ...]
     warnings: tuple[str, ...] = ()
+    parts: tuple[Recognition, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()

@@ -9,6 +9,10 @@ _SENTENCES = {
     "text_cleaned": "Invalid characters were removed or replaced.",
     "encoding_guessed": "The encoding of the text is not stated and was guessed; check letters with accents.",
     "pictures_not_read": "Pictures in the document are given as pictures; text in them was not read.",
+    "picture_format_not_read": (
+        "Pictures in formats that are not read, such as EMF, WMF and SVG, have no image. Save them in the document as "
+        "PNG or JPEG."
+    ),
     "comments_left_out": "Comments on the text were left out. Ask for them (annotate_revisions).",
     "hidden_sheets_left_out": "Hidden sheets of the workbook were left out. Ask for them (include_hidden_sheets).",
     "hidden_slides_left_out": "Hidden slides of the presentation were left out. Ask for them (include_hidden_slides).",

@@ -230,9 +230,9 @@ class _Writer:
         return b',"document":' + _encode({"confidence": mean, "confidence_breakdown": coverage})
 
     def _with_addresses(self, number: int, tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the items with the addresses of the pictures that have a place, which are counted from 1."""
+        """Return the items with the addresses of the pictures that can be fetched, which are counted from 1."""
         if self._options.picture_urls:
-            pictures = (item for item in tree if item["type"] == "image" and "bbox" in item)
+            pictures = [item for item in tree if item["type"] == "image" and ("bbox" in item or "embedded" in item)]
             for count, item in enumerate(pictures, 1):
                 item["url"] = f"{self._options.picture_urls}page_{number}_picture_{count}.jpg"
         return tree

@@ -102,30 +102,38 @@ def picture_of_frame(
 
 
 def _upright_frame(path: str, page_number: int, media_type: str, mode: str) -> tuple[Any, float]:
-    """Return a frame in ``mode`` ("L" or "RGB"), upright by its EXIF data and on white, and its resolution.
+    """Return a frame in ``mode`` ("L" or "RGB"), as ``upright`` does, and its resolution.
 
     Values of 16 or 32 bits are scaled from the range that the image uses, not cut off.
     """
-    from PIL import Image, ImageOps
-
     try:
         with _open(path, media_type) as image:
             _show_frame(image, page_number)
-            if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-                values = image.convert("F")
-                low, high = values.getextrema()
-                scale = 255.0 / (high - low) if high > low else 0.0
-                flat = values.point(lambda value: value * scale - low * scale).convert("L").convert(mode)
-                flat.info["exif"] = image.info.get("exif", b"")
-            elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-                paper = Image.new("RGBA", image.size, "white")
-                flat = Image.alpha_composite(paper, image.convert("RGBA")).convert(mode)
-                flat.info["exif"] = image.info.get("exif", b"")
-            else:
-                flat = image.convert(mode)
-            return ImageOps.exif_transpose(flat), _dpi(image)
+            return upright(image, mode), _dpi(image)
     except (EOFError, OSError, ValueError, SyntaxError) as error:
         raise PageError from error
+
+
+def upright(image: Any, mode: str) -> Any:
+    """Return a Pillow image in ``mode`` ("L" or "RGB"), upright by its EXIF data and on white.
+
+    Raise what Pillow raises for damaged pixels.
+    """
+    from PIL import Image, ImageOps
+
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        values = image.convert("F")
+        low, high = values.getextrema()
+        scale = 255.0 / (high - low) if high > low else 0.0
+        flat = values.point(lambda value: value * scale - low * scale).convert("L").convert(mode)
+        flat.info["exif"] = image.info.get("exif", b"")
+    elif image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        paper = Image.new("RGBA", image.size, "white")
+        flat = Image.alpha_composite(paper, image.convert("RGBA")).convert(mode)
+        flat.info["exif"] = image.info.get("exif", b"")
+    else:
+        flat = image.convert(mode)
+    return ImageOps.exif_transpose(flat)
 
 
 def _open(path: str, media_type: str) -> Any:

@@ -15,7 +15,7 @@ from apps.pages.layout.quality import conservation, text_quality
 from apps.pages.layout.tables import diagrams
 from apps.pages.layout.text import right_to_left
 from apps.pages.layout.text.word_boxes import with_words
-from apps.pages.model.blocks import Block, Page, PageFailure
+from apps.pages.model.blocks import Block, EmbeddedImage, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import NoPictureOfPage, PageError
 from apps.pages.model.geometry import Box, Margins
@@ -30,7 +30,7 @@ from apps.pages.office import office_file
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTERS, REMOVE, UNCHECKED, remove_hidden_text
 from apps.pages.pdf.pdf_file import FONTS_MISSING, PdfFile
-from apps.pages.reading import directions, images
+from apps.pages.reading import directions, embedded_images, images
 from apps.pages.reading.inspection import inspect_document
 from apps.pages.reading.searchable_copy import write_searchable_copy
 
@@ -74,7 +74,11 @@ def read_pages(
     ``office``: how documents are read that have a structure of their own; the other options do not concern them.
     """
     if is_structured(media_type):
-        yield from office_file.read_pages(path, page_numbers, media_type=media_type, password=password, options=office)
+        files = embedded_images.image_files(path, media_type, password)
+        for result in office_file.read_pages(
+            path, page_numbers, media_type=media_type, password=password, options=office
+        ):
+            yield embedded_images.with_sizes(result, files) if isinstance(result, Page) else result
         return
     if media_type != PDF:
         for page_number in page_numbers:
@@ -106,10 +110,14 @@ def render_for_ocr(
     dpi: float,
     max_dpi: float = math.inf,
     margins: Margins | None = None,
+    embedded: Sequence[EmbeddedImage] = (),
 ) -> OcrImage:
-    """Return the page as displayed, in grey, with white ``margins``. A page that is one scan keeps its resolution."""
+    """Return the page as displayed, in grey, with white ``margins``. A page that is one scan keeps its resolution.
+
+    ``embedded``: the image files of an office document that are put on a sheet, with their sizes there.
+    """
     if is_structured(media_type):
-        raise NoPictureOfPage
+        return embedded_images.sheet_for_ocr(embedded_images.image_files(path, media_type, password), embedded)
     if media_type != PDF:
         image = images.render_frame(path, page_number, media_type, max_dpi=max_dpi)
     else:
@@ -128,14 +136,18 @@ def render_for_vision(
     region: Box | None = None,
     max_pixels: int = MAX_VISION_PIXELS,
     margins: Margins | None = None,
+    embedded: Sequence[EmbeddedImage] = (),
 ) -> bytes:
     """Return the page as displayed, or a ``region`` of it, as a colour JPEG of at most ``max_pixels``.
 
-    ``margins`` are white.
+    ``margins`` are white. ``embedded``: the one image file of an office document to return instead.
     """
     size: dict[str, Any] = {"dpi": dpi, "region": region, "max_pixels": max_pixels, "margins": margins}
     if is_structured(media_type):
-        raise NoPictureOfPage
+        if not embedded:
+            raise NoPictureOfPage
+        files = embedded_images.image_files(path, media_type, password)
+        return embedded_images.jpeg_of(files, embedded[0].name, max_pixels=max_pixels)
     if media_type != PDF:
         image = images.picture_of_frame(path, page_number, media_type, **size)
         return encode_vision_image(image, max_pixels=max_pixels)

@@ -20,7 +20,7 @@ from typing import BinaryIO, NamedTuple
 import msgspec
 
 from apps.pages.model import vision_image
-from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.blocks import EmbeddedImage, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
@@ -165,6 +165,7 @@ class Reader:
         dpi: float,
         max_dpi: float = 0.0,
         margins: Margins | None = None,
+        embedded: Sequence[EmbeddedImage] = (),
         password: str | None = None,
         media_type: str = "application/pdf",
         limits: Limits = DEFAULT_LIMITS,
@@ -172,7 +173,8 @@ class Reader:
     ) -> bytes:
         """Return a page's image in the format of ``ocr_image``, for OCR.
 
-        It is rendered at ``dpi``; a scan keeps its own resolution, up to ``max_dpi``. ``margins`` are white. The bytes
+        It is rendered at ``dpi``; a scan keeps its own resolution, up to ``max_dpi``. ``margins`` are white.
+        ``embedded``: the image files of an office document that are put on a sheet, with their sizes there. The bytes
         come from a child that may have been taken over, so the process that decodes them must check them. Raise the
         errors of ``read_range``, and ``PageError`` for a page that cannot be rendered.
         """
@@ -184,6 +186,7 @@ class Reader:
             dpi=dpi,
             max_dpi=max_dpi,
             margins=margins,
+            embedded=tuple(embedded),
         )
         return self._rendered(document, Kind.RENDER, request, limits, should_stop)
 
@@ -196,6 +199,7 @@ class Reader:
         region: Box | None = None,
         max_pixels: int = vision_image.MAX_VISION_PIXELS,
         margins: Margins | None = None,
+        embedded: EmbeddedImage | None = None,
         password: str | None = None,
         media_type: str = "application/pdf",
         limits: Limits = DEFAULT_LIMITS,
@@ -205,7 +209,8 @@ class Reader:
 
         ``dpi`` is lowered until the image fits. ``region`` (points of the page as displayed) shows that part alone,
         rendered separately at ``dpi``, so that small details can be magnified; ``RegionOutsidePage`` if it is outside
-        the page. ``margins`` are white. Image documents are never enlarged. Raise the errors of ``render``.
+        the page. ``margins`` are white. Image documents are never enlarged. ``embedded``: the image file of an office
+        document to return instead. Raise the errors of ``render``.
         """
         limits = msgspec.structs.replace(limits, answer_bytes=4 * vision_image.MAX_JPEG_BYTES)
         request = ReadRequest(
@@ -216,6 +221,7 @@ class Reader:
             region=region,
             max_pixels=max_pixels,
             margins=margins,
+            embedded=(embedded,) if embedded else (),
         )
         jpeg = self._rendered(document, Kind.PICTURE, request, limits, should_stop)
         return vision_image.check_vision_image(jpeg, max_pixels=max_pixels)

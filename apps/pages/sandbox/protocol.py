@@ -20,6 +20,7 @@ from enum import StrEnum
 
 import msgspec
 
+from apps.pages.model.blocks import EmbeddedImage
 from apps.pages.model.errors import Stopped
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.office_options import OfficeOptions
@@ -87,7 +88,8 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     ``region``: the part of the page as displayed that a picture shows, None for the whole page; or that of a table.
     ``columns``: the x of the borders of its columns, if they are known.
     ``margins``: only what is inside of them is read; pictures show them white. ``skip_diagonal``: diagonal text is left
-    out. ``office``: how documents are read that have a structure of their own.
+    out. ``office``: how documents are read that have a structure of their own. ``embedded``: image files inside such a
+    document, with their sizes on the sheet that is rendered, or the only one that a picture shows.
     ``layer_pages``: the page of the document for each page of the text layers; ``unsure_pages``: those of them whose
     own text, if it can be used, is enough.
     """
@@ -110,6 +112,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     margins: Margins | None = None
     skip_diagonal: bool = False
     office: OfficeOptions = OfficeOptions()
+    embedded: tuple[EmbeddedImage, ...] = ()
     layer_pages: tuple[int, ...] = ()
     unsure_pages: tuple[int, ...] = ()
 

@@ -278,6 +278,7 @@ class DocumentChild:
             "media_type": request.media_type,
             "dpi": request.dpi,
             "margins": request.margins,
+            "embedded": request.embedded,
         }
         (page_number,) = request.page_numbers
         if kind == Kind.RENDER:

@@ -175,3 +175,20 @@ def test_pages_are_read_as_a_user_without_an_entry_and_a_home() -> None:
 
     assert done.returncode == 0, done.stderr.decode()
     assert text_of(decode_recognition(done.stdout)) == " ".join(LINES)
+
+
+def test_each_picture_of_a_sheet_is_read_on_its_own(engine: EngineProcess) -> None:
+    first, second = picture(), picture().rotate(90, expand=True)
+    sheet = Image.new("L", (max(first.width, second.width), first.height + second.height), "white")
+    sheet.paste(first, (0, 0))
+    sheet.paste(second, (0, first.height))
+    request = OcrRequest(("en",), parts=((first.width, first.height), (second.width, second.height)))
+    image = encoded(sheet)
+
+    recognition = decode_recognition(engine.recognize(image, request))
+    assert [part.orientation for part in recognition.parts] == [0, 90]
+    for part in recognition.parts:
+        assert " ".join(word.text for line in part.lines for word in line.words) == " ".join(LINES)
+    assert (recognition.lines, request.pages) == ((), 1)
+    with pytest.raises(PageError):
+        engine.recognize(image, OcrRequest(parts=((first.width, 2 * sheet.height),)))

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from apps.pages.model.blocks import Block, BlockType
+from apps.pages.model.blocks import Block, BlockType, EmbeddedImage
 from apps.pages.model.errors import DamagedDocument, ParseError, TooManyElements, UnsupportedEncryption
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import xml_parts
 from apps.pages.office.archive import Archive
+from apps.pages.office.drawing.pictures import image_of_address
 from apps.pages.office.paged_blocks import Content, PagedBlocks
 from apps.pages.office.sources import Source
 from apps.pages.office.web import html_file
@@ -80,6 +82,10 @@ class _Book:
         path = unquote(urlsplit(address).path) if "://" not in address else ""
         return posixpath.normpath(posixpath.join("/", folder, path)).lstrip("/") if path else ""
 
+    def _image(self, folder: str, address: str) -> EmbeddedImage | None:
+        path = self._resolved(folder, address)
+        return EmbeddedImage(path) if path in self._archive else image_of_address(address)
+
     def _readable(self, identifier: str) -> _Item | None:
         """Return a file of the reading order, or its fallback if it is of a kind that is not read."""
         first = item = self._items.get(identifier)
@@ -131,7 +137,8 @@ class _Book:
 
     def _chapter(self, item: _Item | None, titles: dict[str, str]) -> Content:
         if item is not None and item.media_type.startswith("image/") and item.media_type not in _CHAPTERS:
-            picture = Block(BlockType.PICTURE, NO_BOX, description=titles.get(item.path.lower(), ""))
+            image = EmbeddedImage(item.path) if item.path in self._archive else None
+            picture = Block(BlockType.PICTURE, NO_BOX, description=titles.get(item.path.lower(), ""), image=image)
             return Content((picture,), ("pictures_not_read",))
         if item is None or item.media_type not in _CHAPTERS or item.path not in self._archive:
             self._is_incomplete = True
@@ -140,7 +147,7 @@ class _Book:
         self._elements += content.count(b"<") // 2
         if self._elements > MAX_BOOK_ELEMENTS:
             raise TooManyElements
-        page = html_file.read_xhtml(content, self._options)
+        page = html_file.read_xhtml(content, self._options, partial(self._image, posixpath.dirname(item.path)))
         blocks = page.content.blocks
         title = titles.get(item.path.lower(), "")
         if title and blocks and not any(block.type is BlockType.HEADING for block in blocks):

@@ -22,6 +22,7 @@ from apps.pages.model.media_types import printed_type_of
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import media_types, office_file
+from apps.pages.office.drawing.pictures import CID, with_images_inside
 from apps.pages.office.office_file import OfficeFile
 from apps.pages.office.paged_blocks import Content, PagedBlocks
 
@@ -32,7 +33,7 @@ MAX_NAME_CHARACTERS = 200
 NOT_READ = "embedded_files_not_read"
 _HEAD_BYTES = 1 << 16
 # Media type -> module whose function ``read`` reads a message.
-_MODULES = {
+MODULES = {
     "message/rfc822": "apps.pages.office.mail.message",
     "application/vnd.ms-outlook": "apps.pages.office.mail.outlook",
 }
@@ -40,31 +41,45 @@ _MODULES = {
 
 @dataclass(frozen=True)
 class AttachedFile:
-    """``content``: None if the message only names the file. ``message``: opens a message attached as such."""
+    """``content``: None if the message only names the file. ``message``: opens a message attached as such.
+
+    ``content_id``: by which the text of the message shows the file, if it is a picture.
+    """
 
     name: str
     media_type: str = ""
     content: bytes | None = None
     message: Callable[[], Mail] | None = None
+    content_id: str = ""
+
+    @property
+    def name_in_body(self) -> str:
+        """The name of the image file in the blocks of the text; "" without an id."""
+        return CID + self.content_id if self.content_id else ""
 
 
 @dataclass(frozen=True)
 class Mail:
-    """``fields``: names and values, such as From. ``body``: the text as blocks."""
+    """``fields``: names and values, such as From. ``body``: the text as blocks; ``body_source``: as HTML or RTF."""
 
     subject: str
     fields: Sequence[tuple[str, str]]
     body: Content
     files: Sequence[AttachedFile]
+    body_source: bytes = b""
 
 
 class _Place(NamedTuple):
-    """A page of a document. ``name``: of the attached file that it is part of; ``is_message``: of a message."""
+    """A page of a document. ``name``: of the attached file that it is part of; ``is_message``: of a message.
+
+    ``inside``: where the file is: its place among the files of the message, or of a message attached to it.
+    """
 
     document: OfficeFile
     number: int
     name: str
     is_message: bool = False
+    inside: tuple[int, ...] = ()
 
 
 class MailFile:
@@ -74,7 +89,7 @@ class MailFile:
         self._pages: list[_Place] = []
         self._options = options
         self._read_files = 0
-        self._add_mail(mail, "", 0)
+        self._add_mail(mail, "", ())
         attachments = tuple(
             Attachment(file.name, file.media_type, None if file.content is None else len(file.content))
             for file in mail.files[:MAX_ATTACHMENTS]
@@ -83,32 +98,34 @@ class MailFile:
         self.facts = DocumentFacts(media_type, len(self._pages), title, attachments=attachments)
 
     def page(self, number: int) -> Page:
-        document, own_number, name, is_message = self._pages[number - 1]
+        document, own_number, name, is_message, inside = self._pages[number - 1]
         page = document.page(own_number)
-        blocks, warnings = page.blocks, page.warnings
+        blocks, warnings = with_images_inside(page.blocks, inside), page.warnings
         if own_number == 1 and not is_message:
             blocks = (_block(BlockType.HEADING, name, level=1), *blocks)
             warnings = tuple(dict.fromkeys((*document.facts.warnings, *warnings)))
         return msgspec.structs.replace(page, number=number, blocks=blocks, warnings=warnings, attachment_name=name)
 
-    def _add_mail(self, mail: Mail, name: str, depth: int) -> None:
+    def _add_mail(self, mail: Mail, name: str, inside: tuple[int, ...]) -> None:
         """Add the pages of a message and of what is attached to it. ``name``: its own as an attached file."""
+        depth = len(inside)
         opened = [(file, self._opened(file, depth)) for file in mail.files]
-        missing = [file.name for file, document in opened if document is None]
+        shown = {block.image.name for block in mail.body.blocks if block.image}
+        missing = [file.name for file, document in opened if document is None and file.name_in_body not in shown]
         blocks = [_block(BlockType.HEADING, mail.subject or "Message", level=1)]
         blocks += [_block(BlockType.PARAGRAPH, f"{field}: {value}") for field, value in mail.fields if value]
         blocks += mail.body.blocks
         blocks += [_block(BlockType.LIST_ITEM, f"Attached file: {name}", level=1, marker="-") for name in missing]
         warnings = (*mail.body.warnings, *((NOT_READ,) if missing else ()))
         pages = PagedBlocks("", [Content(tuple(blocks), warnings)])
-        self._pages += [_Place(pages, number, name, True) for number in range(1, pages.facts.page_count + 1)]
-        for file, document in opened:
+        self._pages += [_Place(pages, number, name, True, inside) for number in range(1, pages.facts.page_count + 1)]
+        for index, (file, document) in enumerate(opened):
+            within = (*inside, index)
             if isinstance(document, Mail):
-                self._add_mail(document, file.name, depth + 1)
+                self._add_mail(document, file.name, within)
             elif document is not None:
-                self._pages += [
-                    _Place(document, number, file.name) for number in range(1, document.facts.page_count + 1)
-                ]
+                numbers = range(1, document.facts.page_count + 1)
+                self._pages += [_Place(document, number, file.name, False, within) for number in numbers]
 
     def _opened(self, file: AttachedFile, depth: int) -> Mail | OfficeFile | None:
         """Return what is read of an attached file, None if it is only named."""
@@ -129,8 +146,8 @@ class MailFile:
             return None
         options = msgspec.structs.replace(self._options, suffix=PurePosixPath(file.name).suffix)
         media_type = media_types.media_type_of(content, head, options)
-        if media_type in _MODULES:
-            read: Callable[[bytes, OfficeOptions], Mail] = import_module(_MODULES[media_type]).read
+        if media_type in MODULES:
+            read: Callable[[bytes, OfficeOptions], Mail] = import_module(MODULES[media_type]).read
             return read(content, options) if depth < MAX_NESTED_MESSAGES else None
         document = office_file.open_content(content, media_type, options)
         return document if document.facts.page_count else None

@@ -39,7 +39,14 @@ def read(content: bytes, options: OfficeOptions) -> Mail:
 def _mail(message: EmailMessage, options: OfficeOptions) -> Mail:
     fields = [(name, _field(message, name)) for name in _FIELDS]
     files = [_file(part, options) for part in _attached(message)]
-    return Mail(_field(message, "Subject"), fields, _body(message, options), files)
+    return Mail(_field(message, "Subject"), fields, _body(message, options), files, _web_page(message))
+
+
+def _web_page(message: EmailMessage) -> bytes:
+    """Return the text of a message as HTML; b"" if it has none."""
+    part = message.get_body(("html",))
+    content = part.get_payload(decode=True) if part is not None else None
+    return content if isinstance(content, bytes) else b""
 
 
 def _body(message: EmailMessage, options: OfficeOptions) -> Content:
@@ -76,7 +83,12 @@ def _file(part: EmailMessage, options: OfficeOptions) -> AttachedFile:
         if inner is not None:
             return AttachedFile(_name(part), media_type, message=lambda: _mail(inner, options))
     content = part.get_payload(decode=True)
-    return AttachedFile(_name(part), media_type, content if isinstance(content, bytes) else None)
+    content = content if isinstance(content, bytes) else None
+    return AttachedFile(_name(part), media_type, content, content_id=_content_id(part))
+
+
+def _content_id(part: EmailMessage) -> str:
+    return _field(part, "Content-ID").strip("<>")
 
 
 def _name(part: EmailMessage) -> str:

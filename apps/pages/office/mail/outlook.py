@@ -30,7 +30,7 @@ _SENDER = ((0x0C1A, 0x0042), (0x5D01, 0x5D02, 0x0C1F, 0x0065))  # names, address
 _RECEIVER = ((0x3001,), (0x39FE, 0x3003))
 _RECEIVER_KIND, _SHOWN = 0x0C15, {1: 0x0E04, 2: 0x0E03}
 _KINDS = {1: "To", 2: "Cc", 3: "Bcc"}
-_FILE_NAMES, _FILE_TYPE, _FILE_CONTENT = (0x3707, 0x3704, 0x3001), 0x370E, 0x3701
+_FILE_NAMES, _FILE_TYPE, _FILE_ID, _FILE_CONTENT = (0x3707, 0x3704, 0x3001), 0x370E, 0x3712, 0x3701
 
 
 def open_file(source: Source, _password: str | None, options: OfficeOptions) -> MailFile:
@@ -47,7 +47,19 @@ def _mail(item: Storage, options: OfficeOptions) -> Mail:
     kind = item.text(_CLASS).upper()
     if kind and not kind.startswith(("IPM.NOTE", "REPORT.")):
         body = Content(body.blocks, (*body.warnings, FIELDS_NOT_READ))
-    return Mail(one_line(item.text(_SUBJECT)), list(_fields(item)), body, list(_files(item, options)))
+    files = list(_files(item, options))
+    return Mail(one_line(item.text(_SUBJECT)), list(_fields(item)), body, files, _body_source(item))
+
+
+def _body_source(item: Storage) -> bytes:
+    """Return the text of a message as HTML or RTF; b"" if it has neither."""
+    if source := item.content(_HTML) or item.text(_HTML).encode():
+        return source
+    packed = item.content(_RTF)
+    try:
+        return compressed_rtf.unpacked(packed) if packed else b""
+    except (ParseError, ValueError):
+        return b""
 
 
 def _fields(item: Storage) -> Iterator[tuple[str, str]]:
@@ -100,4 +112,5 @@ def _files(item: Storage, options: OfficeOptions) -> Iterator[AttachedFile]:
             yield AttachedFile(name or "Message", MEDIA_TYPE, message=partial(_mail, inner, options))
         else:
             content = attached.content(_FILE_CONTENT)
-            yield AttachedFile(name or media_type or "File", media_type, content)
+            content_id = one_line(attached.text(_FILE_ID)).strip("<>")
+            yield AttachedFile(name or media_type or "File", media_type, content, content_id=content_id)

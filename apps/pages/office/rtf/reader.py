@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from apps.pages.model.blocks import Block, BlockType, Revision
+from apps.pages.model.blocks import Block, BlockType, EmbeddedImage, Revision
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.text.safe_text import REPLACEMENT, clean
+from apps.pages.office.drawing.pictures import PICT
 from apps.pages.office.rtf import tokens
+from apps.pages.office.rtf.pictures import RtfPicture
 from apps.pages.office.rtf.state import Paragraph, Prelude, RtfGroup
 from apps.pages.office.rtf.tables import Edge, RtfRow, RtfTable
 from apps.pages.office.rtf.tokens import RtfToken
@@ -49,12 +51,13 @@ class RtfPage:
 
 
 class RtfReader:
-    """``pages``; ``running``: headers and footers; ``prelude``: title, fonts and styles."""
+    """``pages``; ``running``: headers and footers; ``prelude``: title, fonts and styles; ``pictures`` in order."""
 
     def __init__(self, content: bytes) -> None:
         self.pages = [RtfPage()]
         self.running: list[Block] = []
         self.prelude = Prelude()
+        self.pictures: list[RtfPicture] = []
         self.has_objects = self.has_comments = False
         self._groups = [RtfGroup()]
         self._paragraph = Paragraph()
@@ -84,7 +87,7 @@ class RtfReader:
 
     def _read(self, token: RtfToken) -> None:
         if token.content:
-            self._add_bytes(token.content)
+            self._add_content(token)
             return
         self._flush()
         word = token.word
@@ -119,7 +122,9 @@ class RtfReader:
             self._group.target = target
         if word == "pict":
             self.pages[-1].pictures += 1
-            self.pages[-1].blocks.append(Block(BlockType.PICTURE, NO_BOX))
+            image = EmbeddedImage(f"{PICT}{len(self.pictures)}")
+            self.pages[-1].blocks.append(Block(BlockType.PICTURE, NO_BOX, image=image))
+            self.pictures.append(RtfPicture())
         elif word == "object":
             self.has_objects = True
         elif word == "fldinst":
@@ -157,6 +162,12 @@ class RtfReader:
         elif closed.target == "title":
             self.prelude.title = " ".join(clean(self._plain.pop("title", "")).split())
 
+    def _add_content(self, token: RtfToken) -> None:
+        if self._group.target == "picture":
+            self.pictures[-1].add(token)
+        elif token.word != "bin":
+            self._add_bytes(token.content)
+
     def _add_bytes(self, content: bytes) -> None:
         if self._to_skip:
             skipped = min(self._to_skip, len(content))
@@ -165,7 +176,7 @@ class RtfReader:
         if content and self._high:
             self._high = 0
             self._add(REPLACEMENT)
-        if self._group.target not in ("left_out", "picture"):
+        if self._group.target != "left_out":
             self._bytes += content
 
     def _flush(self) -> None:

@@ -30,7 +30,10 @@ SYMBOLS = {
 
 
 class RtfToken(NamedTuple):
-    """A control word with its number, a symbol ("~"), "{" or "}"; or ``content``: bytes of text."""
+    """A control word with its number, a symbol ("~"), "{" or "}"; or ``content``: bytes of text.
+
+    The word ``bin`` has bytes that are no text, which follow it.
+    """
 
     word: str = ""
     number: int | None = None
@@ -38,7 +41,7 @@ class RtfToken(NamedTuple):
 
 
 def tokens(content: bytes) -> Iterator[RtfToken]:
-    """Yield the tokens. The bytes after ``\\bin``, which are no text, are left out."""
+    """Yield the tokens."""
     place = 0
     while place < len(content):
         found = _TOKEN.match(content, place)
@@ -49,9 +52,9 @@ def tokens(content: bytes) -> Iterator[RtfToken]:
         word, number, code, symbol, brace, _newline, text = found.groups()
         if word:
             value = int(number) if number else None
-            if word == b"bin":
-                place += max(0, value or 0)
-            yield RtfToken(word.decode("ascii"), value)
+            raw = content[place : place + max(0, value or 0)] if word == b"bin" else b""
+            place += len(raw)
+            yield RtfToken(word.decode("ascii"), value, raw)
         elif code:
             yield RtfToken("'", content=bytes([int(code, 16)]))
         elif symbol is not None:

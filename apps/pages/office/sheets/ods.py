@@ -12,7 +12,7 @@ from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import packages
 from apps.pages.office.archive import Archive
-from apps.pages.office.drawing.pictures import alternative_text
+from apps.pages.office.drawing.pictures import alternative_text, image_of_frame
 from apps.pages.office.sheets import open_document_text, tables
 from apps.pages.office.sheets.content import MAX_CELLS, Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, NOT_COMPUTED, PICTURES_NOT_READ, SheetSource, Workbook
@@ -129,7 +129,14 @@ def _read_shape(sheet: SheetContent, archive: Archive, shape: Element) -> None:
             if frame.find("{*}object") is not None:
                 continue  # the picture of an object, for programs that do not know it
             text = frame.findtext("{*}desc") or frame.findtext("{*}title") or ""
-            sheet.after.append(Block(type=BlockType.PICTURE, box=NO_BOX, description=alternative_text(text)))
+            sheet.after.append(
+                Block(
+                    type=BlockType.PICTURE,
+                    box=NO_BOX,
+                    description=alternative_text(text),
+                    image=image_of_frame(frame),
+                )
+            )
             sheet.warn(PICTURES_NOT_READ)
         else:
             for line in element.iterchildren("{*}p"):

@@ -6,7 +6,7 @@ from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.office.archive import Archive
 from apps.pages.office.drawing import charts, diagrams, texts
-from apps.pages.office.drawing.pictures import alternative_text
+from apps.pages.office.drawing.pictures import alternative_text, image_of
 from apps.pages.office.sheets.content import SheetContent
 from apps.pages.office.sheets.workbook import PICTURES_NOT_READ
 from apps.pages.office.xml_parts import Element, Relationship, attribute, local_name, part, relationships
@@ -39,7 +39,7 @@ def _read_anchor(sheet: SheetContent, archive: Archive, anchor: Element, links: 
                 for paragraph in texts.paragraphs_of(element.find("{*}txBody"), links)
             ]
         elif kind == "pic":
-            sheet.after.append(picture(element))
+            sheet.after.append(picture(element, links))
             sheet.warn(PICTURES_NOT_READ)
         else:
             data = element.find("{*}graphic/{*}graphicData")
@@ -50,8 +50,9 @@ def _read_anchor(sheet: SheetContent, archive: Archive, anchor: Element, links: 
                     sheet.after += diagrams.blocks_of_diagram(archive, link.target)
 
 
-def picture(element: Element) -> Block:
+def picture(element: Element, links: dict[str, Relationship]) -> Block:
     """Return a picture with its alternative text; its name says nothing."""
     properties = element.find("*/{*}cNvPr")
     text = properties.get("descr") or properties.get("title") or "" if properties is not None else ""
-    return Block(type=BlockType.PICTURE, box=NO_BOX, description=alternative_text(text))
+    image = image_of(element, links)
+    return Block(type=BlockType.PICTURE, box=NO_BOX, description=alternative_text(text), image=image)

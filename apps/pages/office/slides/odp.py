@@ -14,7 +14,7 @@ from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import packages, spanned_text
 from apps.pages.office.archive import Archive
-from apps.pages.office.drawing.pictures import alternative_text
+from apps.pages.office.drawing.pictures import alternative_text, image_of_frame
 from apps.pages.office.sheets import ods, open_document_text
 from apps.pages.office.slides import comments
 from apps.pages.office.slides.presentation import DEFAULT_HEIGHT, DEFAULT_WIDTH, HIDDEN_SLIDES
@@ -180,7 +180,7 @@ def _shapes(parent: Element, depth: int = 0) -> Iterator[Element]:
 
 def _picture(frame: Element) -> Block:
     text = frame.findtext("{*}desc") or frame.findtext("{*}title") or ""
-    return Block(type=BlockType.PICTURE, box=NO_BOX, description=alternative_text(text))
+    return Block(type=BlockType.PICTURE, box=NO_BOX, description=alternative_text(text), image=image_of_frame(frame))
 
 
 def _box(shape: Element) -> Box:

@@ -9,7 +9,7 @@ from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office.archive import Archive
 from apps.pages.office.drawing import charts, diagrams, tables, texts
-from apps.pages.office.drawing.pictures import alternative_text
+from apps.pages.office.drawing.pictures import alternative_text, image_of
 from apps.pages.office.slides import numbering
 from apps.pages.office.slides.geometry import Scale, box_of, scale_of
 from apps.pages.office.slides.placeholders import TITLES, Inheritance, placeholder
@@ -161,7 +161,8 @@ class SlideReader:
             local_name(element) in media for element in shape.find("*/{*}nvPr")
         ):
             self._found.warn(EMBEDDED_FILES)
-        return Block(type=BlockType.PICTURE, box=box, description=alternative_text(text))
+        image = image_of(shape, self._links)
+        return Block(type=BlockType.PICTURE, box=box, description=alternative_text(text), image=image)
 
 
 def notes_of(archive: Archive, name: str) -> str:

@@ -17,6 +17,7 @@ from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import numerals, spanned_text
+from apps.pages.office.drawing.pictures import ImageOf, image_of_address
 from apps.pages.office.web import html_tables, visibility
 from apps.pages.office.web.inline_text import PLAIN, InlineStyle, InlineText
 from apps.pages.office.xml_parts import Element, local_name
@@ -61,19 +62,22 @@ class _Place(NamedTuple):
     is_whole: bool = False
 
 
-def read(root: Element, options: OfficeOptions, base_url: str = "") -> WebText:
-    """Return the blocks of an element; ``base_url``: what the addresses of its links are relative to."""
-    reader = _HtmlReader(options, base_url)
+def read(root: Element, options: OfficeOptions, base_url: str = "", image_of: ImageOf = image_of_address) -> WebText:
+    """Return the blocks of an element; ``base_url``: what the addresses of its links are relative to.
+
+    ``image_of``: finds the image file of an address.
+    """
+    reader = _HtmlReader(options, base_url, image_of)
     reader.read(root, PLAIN)
     reader.flush()
     return WebText(tuple(reader.blocks), tuple(dict.fromkeys(reader.warnings)))
 
 
 class _HtmlReader:
-    def __init__(self, options: OfficeOptions, base_url: str) -> None:
+    def __init__(self, options: OfficeOptions, base_url: str, image_of: ImageOf) -> None:
         self.blocks: list[Block] = []
         self.warnings: list[str] = []
-        self._options, self._base_url = options, base_url
+        self._options, self._base_url, self._image_of = options, base_url, image_of
         self._inline = InlineText()
         self._pictures: list[Block] = []
         self._place = _Place()
@@ -201,7 +205,8 @@ class _HtmlReader:
         if (element.get("width") or "").strip() in ("0", "1") or (element.get("height") or "").strip() in ("0", "1"):
             return  # counts readers, shows nothing
         description = " ".join((element.get("alt") or element.get("title") or "").split())
-        self._pictures.append(Block(BlockType.PICTURE, NO_BOX, description=description))
+        image = self._image_of(element.get("src") or "")
+        self._pictures.append(Block(BlockType.PICTURE, NO_BOX, description=description, image=image))
         self.warnings.append(PICTURES_NOT_READ)
         if self._inline.is_empty:
             self.flush()
@@ -314,16 +319,18 @@ class _HtmlReader:
                 )
                 if any(cell.text for cell in cells):
                     self.blocks.append(Block(BlockType.TABLE, NO_BOX, cells=cells))
+                self.flush()
 
     def _cell(self, element: Element, style: InlineStyle) -> tuple[str, tuple[TextSpan, ...]]:
         """Return the text of a cell: what would be blocks are its lines."""
-        inner = _HtmlReader(self._options, self._base_url)
+        inner = _HtmlReader(self._options, self._base_url, self._image_of)
         inner._depth, inner._in_cell = self._depth, True
         inner._place = _Place(is_whole=True)
         if visibility.is_read(element, "td", self._options):
             inner._children(element, style)
         inner.flush()
         self.warnings += inner.warnings
+        self._pictures += [block for block in inner.blocks if block.image]
         text, spans = "", []
         for block in inner.blocks:
             marker = f"{block.marker} " if block.marker else ""

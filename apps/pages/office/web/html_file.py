@@ -11,6 +11,7 @@ from lxml import etree, html
 from apps.pages.model.errors import DamagedDocument, TooManyElements
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office import xml_parts
+from apps.pages.office.drawing.pictures import ImageOf, image_of_address
 from apps.pages.office.paged_blocks import Content, PagedBlocks
 from apps.pages.office.plain.decoding import decoded
 from apps.pages.office.sources import Source, bytes_of
@@ -47,14 +48,17 @@ def read(content: bytes, options: OfficeOptions, declared: str = "") -> WebPage:
     return _page(parsed(text), warnings, options)
 
 
-def read_xhtml(content: bytes, options: OfficeOptions) -> WebPage:
-    """Return what a chapter of a book has. Links to its other files keep their text only. Raise TooManyElements."""
+def read_xhtml(content: bytes, options: OfficeOptions, image_of: ImageOf = image_of_address) -> WebPage:
+    """Return what a chapter of a book has. Links to its other files keep their text only. Raise TooManyElements.
+
+    ``image_of``: finds the image file of an address.
+    """
     text, warnings = _decoded(content)
     root = _parsed_xhtml(text)
     for link in root.iter("a") if root is not None else ():
         if not _SCHEME.match(link.get("href", "")):
             link.attrib.pop("href", None)
-    return _page(root, warnings, options)
+    return _page(root, warnings, options, image_of)
 
 
 def parsed_xhtml(content: bytes) -> Element | None:
@@ -70,12 +74,15 @@ def _decoded(content: bytes, declared: str = "") -> tuple[str, tuple[str, ...]]:
     return decoded(content, _OTHER_NAMES.get(declared, declared))
 
 
-def _page(root: Element | None, warnings: tuple[str, ...], options: OfficeOptions) -> WebPage:
+def _page(
+    root: Element | None, warnings: tuple[str, ...], options: OfficeOptions, image_of: ImageOf = image_of_address
+) -> WebPage:
     if root is None:
         return WebPage(Content(()), "", warnings)
     title = next(("".join(element.itertext()) for element in root.iter("title")), "")
     base = next(root.iter("base"), None)
-    blocks, codes = html_blocks.read(root, options, (base.get("href") or "") if base is not None else "")
+    base_url = (base.get("href") or "") if base is not None else ""
+    blocks, codes = html_blocks.read(root, options, base_url, image_of)
     return WebPage(Content(blocks, codes), title, warnings)
 
 

@@ -12,6 +12,7 @@ from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office.drawing import charts, diagrams
+from apps.pages.office.drawing.pictures import image_of
 from apps.pages.office.spanned_text import Spanned, joined
 from apps.pages.office.words.inline import Inline, PageContext
 from apps.pages.office.words.parts import W, is_on, number, value
@@ -127,14 +128,17 @@ class Flow:
         blocks += self._data(drawing)
         pictures = _pictures(drawing)
         if pictures:
+            images = [image_of(picture, self.page.links) for picture in pictures]
             described = next(drawing.iter("{*}docPr"), None)
             text = (described.get("descr") or described.get("title") or "") if described is not None else ""
             if described is None:
                 shape = next(drawing.iter("{urn:schemas-microsoft-com:vml}shape"), None)
                 text = shape.get("alt", "") if shape is not None else ""
-            self.page.pictures += pictures
+            self.page.pictures += len(pictures)
             description = " ".join(clean(text).split())
-            blocks.insert(0, Block(BlockType.PICTURE, NO_BOX, description=description))
+            # The text describes the whole drawing.
+            first, *others = [Block(BlockType.PICTURE, NO_BOX, image=image) for image in images]
+            blocks[:0] = [msgspec.structs.replace(first, description=description), *others]
         return blocks
 
     def _data(self, drawing: Element) -> list[Block]:
@@ -266,14 +270,15 @@ def _text_boxes(drawing: Element) -> Iterator[Element]:
             yield from _text_boxes(child)
 
 
-def _pictures(drawing: Element) -> int:
-    """Return how many pictures are in a drawing, not counting those in text boxes."""
-    count = 0
+def _pictures(drawing: Element) -> list[Element]:
+    """Return the pictures in a drawing, without those in text boxes."""
+    found: list[Element] = []
     for child in drawing:
         if not isinstance(child.tag, str):
             continue
         name = local_name(child)
-        count += name in _PICTURE
+        if name in _PICTURE:
+            found.append(child)
         if name not in ("txbxContent", "Fallback", "pic"):
-            count += _pictures(child)
-    return count
+            found += _pictures(child)
+    return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from apps.pages.model.blocks import Block, BlockType, Cell, Revision
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.text.safe_text import clean
+from apps.pages.office.drawing.pictures import image_of_frame
 from apps.pages.office.spanned_text import PLAIN, Format, Spanned, SpannedText, combined, joined
 from apps.pages.office.words.flow import with_joined_code
 from apps.pages.office.words.inline import web_address
@@ -311,7 +312,9 @@ class OdfFlow:
         if child.find("{*}image") is not None or child.find("{*}object") is not None:
             description = child.findtext("{*}desc") or child.findtext("{*}title") or ""
             self._page.pictures += 1
-            self._page.blocks.append(Block(BlockType.PICTURE, NO_BOX, description=" ".join(clean(description).split())))
+            description = " ".join(clean(description).split())
+            picture = Block(BlockType.PICTURE, NO_BOX, description=description, image=image_of_frame(child))
+            self._page.blocks.append(picture)
 
     def blanks(self, child: Element, text: SpannedText, style: Format) -> None:
         text.add(" " * max(1, min(200, number(attribute(child, "c"), 1))), style)

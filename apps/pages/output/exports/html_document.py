@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from itertools import groupby
 from typing import BinaryIO
 
 from apps.pages.model.blocks import Block, BlockType, Cell, Page, PageFailure
 from apps.pages.model.errors import DocumentError, PageError
-from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.model.text import list_markers
 from apps.pages.output import items, render
+from apps.pages.output.exports.pictures import PictureOf, has_picture, picture_of_block
 from apps.pages.output.inline_markup import html as inline
 
 MAX_EMBEDDED_PICTURES = 200
@@ -49,7 +49,7 @@ def write_html(
     *,
     title: str,
     language: str = "",
-    picture_of: Callable[[Page, Box], bytes] | None = None,
+    picture_of: PictureOf | None = None,
 ) -> None:
     """Write the pages, whose blocks are finished. ``language``: a tag as in ``lang``, "" if it is unknown.
 
@@ -84,7 +84,7 @@ def anchor(page_number: int, pointer: str) -> str:
 class _Figures:
     """Embeds pictures until there are enough."""
 
-    def __init__(self, picture_of: Callable[[Page, Box], bytes] | None) -> None:
+    def __init__(self, picture_of: PictureOf | None) -> None:
         self._picture_of = picture_of
         self._left = MAX_EMBEDDED_PICTURES
         self.left_out = 0
@@ -92,10 +92,10 @@ class _Figures:
     def figure(self, block: Block, page: Page, name: str) -> str:
         text = escape(block.description or block.text)
         image = ""
-        if self._picture_of is not None and block.box != NO_BOX:
+        if self._picture_of is not None and has_picture(block):
             if self._left:
                 try:
-                    encoded = base64.b64encode(self._picture_of(page, block.box)).decode()
+                    encoded = base64.b64encode(picture_of_block(self._picture_of, page, block)).decode()
                     image = (
                         f'<img src="data:image/jpeg;base64,{encoded}" alt="{text or "Picture without a description"}">'
                     )

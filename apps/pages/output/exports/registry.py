@@ -10,9 +10,9 @@ import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import DocumentError, PageError
-from apps.pages.model.geometry import Box
 from apps.pages.output.assembly import GROUNDED_ITEMS, OUTPUTS, SPREADSHEET, finished_pages
 from apps.pages.output.exports.options import FILE_NAMES, ChunkOptions
+from apps.pages.output.exports.pictures import PictureOf
 
 if TYPE_CHECKING:
     from apps.pages.output.exports.text_layers import AddText
@@ -22,8 +22,6 @@ PICTURES_ONLY = "searchable_pdf_of_pictures"
 """Warning of a searchable PDF that is not a copy of the document."""
 OpenOutput = Callable[[str], BinaryIO | None]
 """Opens a file that was written when the job ended; None if there is none of this name."""
-PictureOf = Callable[[Page, Box], bytes]
-"""Renders a part of a page as a JPEG. Raises PageError."""
 
 
 class ExportSource(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import hashlib
 import io
 import struct
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import BinaryIO
 from xml.sax.saxutils import escape
 
@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
+from apps.pages.output.exports.pictures import PictureOf
 from apps.pages.output.exports.text_lines import PlacedLine, placed_lines
 from apps.pages.output.exports.xml_text import xml_text
 
@@ -43,7 +44,7 @@ def write_searchable_pdf(
     *,
     title: str,
     language: str = "",
-    picture_of: Callable[[Page, Box], bytes] | None = None,
+    picture_of: PictureOf | None = None,
     is_archive: bool = False,
 ) -> None:
     """Write the pages, whose blocks are finished. ``is_archive``: as PDF/A-2b (ISO 19005-2).

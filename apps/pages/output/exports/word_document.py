@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, BinaryIO
 
@@ -23,9 +23,9 @@ from docx.shared import Pt
 from apps.pages.layout.document.continuations import ContinuationJoiner
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, TextSpan
 from apps.pages.model.errors import DocumentError, PageError
-from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.model.text import list_markers
 from apps.pages.output import render
+from apps.pages.output.exports.pictures import PictureOf, has_picture, picture_of_block, width_of
 from apps.pages.output.exports.xml_text import xml_text
 
 MAX_EMBEDDED_PICTURES = 200
@@ -42,7 +42,7 @@ def write_docx(
     out: BinaryIO,
     *,
     title: str,
-    picture_of: Callable[[Page, Box], bytes] | None = None,
+    picture_of: PictureOf | None = None,
 ) -> None:
     """Write the pages, whose blocks are finished. Running headers and footers are left out.
 
@@ -72,7 +72,7 @@ def write_docx(
 class _WordWriter:
     """Writes blocks into one Word document."""
 
-    def __init__(self, title: str, picture_of: Callable[[Page, Box], bytes] | None) -> None:
+    def __init__(self, title: str, picture_of: PictureOf | None) -> None:
         self._document: Any = docx.Document()
         self._document.core_properties.title = xml_text(title)[:255]
         self._document.core_properties.author = ""
@@ -118,22 +118,22 @@ class _WordWriter:
         """Add the pictures with their texts, and empty the list."""
         for page, block in pictures:
             text = xml_text(block.description or block.text)
-            jpeg = self._picture(page, block.box)
+            jpeg = self._picture(page, block)
             if jpeg:
-                width = Pt(min(block.box.width, _MAX_PICTURE_POINTS))
+                width = Pt(min(width_of(block), _MAX_PICTURE_POINTS))
                 shown = self._document.add_picture(io.BytesIO(jpeg), width=width)
                 shown._inline.docPr.set("descr", text)
             if text:
                 self._document.add_paragraph(text, style="Caption")
         pictures.clear()
 
-    def _picture(self, page: Page, box: Box) -> bytes:
-        if self._picture_of is None or box == NO_BOX:
+    def _picture(self, page: Page, block: Block) -> bytes:
+        if self._picture_of is None or not has_picture(block):
             return b""
         if self._embedded < MAX_EMBEDDED_PICTURES:
             self._embedded += 1
             try:
-                return self._picture_of(page, box)
+                return picture_of_block(self._picture_of, page, block)
             except (PageError, DocumentError):  # such as a password that is no longer known
                 pass
         self._left_out += 1

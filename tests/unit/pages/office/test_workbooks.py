@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
-from apps.pages.model.blocks import BlockType, Page
+from apps.pages.model.blocks import BlockType, EmbeddedImage, Page
 from apps.pages.model.errors import TooManyElements
 from apps.pages.office.sheets import content, worksheet
 from apps.pages.office.sheets.formula_text import moved
@@ -226,7 +226,7 @@ def test_pictures_and_text_boxes_are_given_after_the_cells(path: Path) -> None:
     from PIL import Image
 
     image = io.BytesIO()
-    Image.new("L", (4, 4)).save(image, "PNG")
+    Image.new("L", (400, 100)).save(image, "PNG")
     with xlsxwriter.Workbook(str(path)) as book:
         sheet = book.add_worksheet("S")
         sheet.write(0, 0, "cell")
@@ -238,7 +238,8 @@ def test_pictures_and_text_boxes_are_given_after_the_cells(path: Path) -> None:
         ("paragraph", "In a box"),
         ("picture", "Our logo"),
     ]
-    assert page.warnings == ("pictures_not_read",)
+    assert (page.warnings, page.needs_ocr) == (("pictures_not_read",), "text_in_picture")
+    assert page.blocks[-1].image == EmbeddedImage("xl/media/image1.png", 400, 100)
 
 
 def test_a_cell_has_the_name_that_programs_give_it() -> None:
