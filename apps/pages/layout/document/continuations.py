@@ -39,13 +39,15 @@ class ContinuationJoiner:
         self._words = words
         self._tables = tables
         self._held: PlacedBlock | None = None
-        # Footnotes and stamps between the halves of a paragraph, which follow it.
+        # Footnotes, stamps and described pictures between the halves of a paragraph, which follow it.
         self._waiting: list[PlacedBlock] = []
 
     def add(self, page_number: int, blocks: Iterable[Block]) -> Iterator[PlacedBlock]:
         """Yield the blocks that are now complete, each with the page number on which it began."""
         for block in blocks:
             if block.type in PASSED_OVER:
+                if block.description:
+                    yield from self._described(page_number, block)
                 continue
             if self._may_continue_past(block):
                 self._waiting.append((page_number, block))
@@ -66,6 +68,13 @@ class ContinuationJoiner:
         yield from self._waiting
         self._held = None
         self._waiting.clear()
+
+    def _described(self, page_number: int, picture: Block) -> Iterator[PlacedBlock]:
+        """Yield a picture with a description now, or with the block before it, which may continue after it."""
+        if self._held is not None:
+            self._waiting.append((page_number, picture))
+        else:
+            yield page_number, picture
 
     def _may_join(self, block: Block) -> bool:
         return self._tables or block.type is not BlockType.TABLE

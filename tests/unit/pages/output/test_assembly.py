@@ -274,3 +274,16 @@ def test_a_picture_without_a_place_has_no_box_and_no_address() -> None:
         (False, ""),
         (True, "/images/page_1_picture_1.jpg"),
     ]
+
+
+def test_the_whole_document_has_the_descriptions_of_pictures() -> None:
+    described = Block(BlockType.PICTURE, Box(72, 400, 200, 500), description="A leaf")
+    first = text_block("Leaves are green, and there is a great deal to be said about the", 300)
+    rest = msgspec.structs.replace(text_block("trees that have them.", 100), box=Box(72, 100, 300, 112))
+
+    _, files = assembled([page(described, first, described), page(rest, number=2)])
+
+    shown = "![A leaf]()"
+    joined = "Leaves are green, and there is a great deal to be said about the trees that have them."
+    assert files["markdown.md"].decode() == f"{shown}\n\n{joined}\n\n{shown}\n"
+    assert files["text.txt"].decode() == f"{joined}\n"
