@@ -162,6 +162,7 @@ class MetadataOfPage(BaseModel):
     triggered_auto_mode: bool | None = None
     cost_optimized: bool | None = None
     hidden_text: list[str] | None = None
+    pictures_left_out: int | None = None
     quality: dict[str, str | int] | None = None
     page_label: str | None = None
     printed_page_number: str | None = None

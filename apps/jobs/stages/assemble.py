@@ -141,6 +141,7 @@ def _render_options(job: ParseJob) -> RenderOptions:
         page_labels=msgspec.convert(job.result_facts.get("page_labels", ()), tuple[LabelRange, ...]),
         printed_page_numbers=job.parsed_options.extracts_printed_page_number,
         picture_urls=f"{settings.PUBLIC_URL}/api/v2/parse/{job.pk}/images/",
+        max_pictures=settings.MAX_EXTRACTED_IMAGES_PER_PAGES,
     )
 
 

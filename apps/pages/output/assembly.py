@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any, BinaryIO, cast
 
@@ -20,6 +20,7 @@ from apps.pages.layout.document.document_survey import DocumentSurvey, survey_do
 from apps.pages.layout.document.notes_at_end import NotesAtEnd
 from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.pages.model.page_numbers.labels import label_of
 from apps.pages.output import items, render
@@ -33,6 +34,7 @@ GROUNDED_ITEMS = "grounded_items.jsonl"
 """The output with granular boxes, if they are asked for: a line for each page."""
 SPREADSHEET = "tables.xlsx"
 """The workbook of the tables, if it is asked for and the document has tables."""
+IMAGES_CAPPED = "images_capped"
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 
@@ -72,7 +74,10 @@ def assemble(
                 assembly.failed_pages += 1
                 writer.write_failure(page)
             else:
-                text = writer.write_page(page, survey.finished(page))
+                blocks = survey.finished(page)
+                if 0 < options.max_pictures < len(_pictures_to_fetch(page, blocks)):
+                    page = msgspec.structs.replace(page, warnings=(*page.warnings, IMAGES_CAPPED))
+                text = writer.write_page(page, blocks)
                 assembly.good_pages += 1
                 assembly.pages_needing_ocr += page.needs_ocr in WHOLE_PAGE_REASONS
                 assembly.characters += len(text)
@@ -143,13 +148,15 @@ class _Writer:
         self._entry("markdown.json", {**number, **markdown})
 
         displayed = [_on_page(block, page) for block in rotated_pages.as_displayed(blocks, page)]
-        tree = self._with_addresses(page.number, items.items_of(displayed, self._options))
+        pictures = _pictures_to_fetch(page, blocks)
+        kept = set(_largest(pictures, self._options.max_pictures))
+        tree = self._with_addresses(page, items.items_of(displayed, self._options), kept)
         size = {"page_width": page.width, "page_height": page.height}
         revisions = {"revisions": msgspec.to_builtins(page.revisions)} if page.revisions else {}
         self._entry("items.json", {**number, **size, "success": True, "items": tree, **revisions})
         if self._options.granular_boxes:
             tree = items.items_of(displayed, self._options, self._options.granular_boxes)
-            tree = self._with_addresses(page.number, tree)
+            tree = self._with_addresses(page, tree, kept)
             self._line({**number, **size, "success": True, "items": tree})
 
         if self._options.spreadsheet:
@@ -164,6 +171,7 @@ class _Writer:
             "triggered_auto_mode": reason.startswith("rule "),
             "cost_optimized": reason.startswith("cost optimizer"),
             "hidden_text": list(page.hidden),
+            "pictures_left_out": len(pictures) - len(kept),
             "quality": page.quality,
             "page_label": label,
             "sheet_name": page.sheet_name,
@@ -229,12 +237,13 @@ class _Writer:
         mean = round(sum(self._confidences) / len(self._confidences), 4)
         return b',"document":' + _encode({"confidence": mean, "confidence_breakdown": coverage})
 
-    def _with_addresses(self, number: int, tree: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the items with the addresses of the pictures that can be fetched, which are counted from 1."""
+    def _with_addresses(self, page: Page, tree: list[dict[str, Any]], kept: Container[int]) -> list[dict[str, Any]]:
+        """Return the items with the addresses of the pictures that are kept, of those that can be fetched."""
         if self._options.picture_urls:
-            pictures = [item for item in tree if item["type"] == "image" and ("bbox" in item or "embedded" in item)]
+            pictures = [item for item in tree if item["type"] == "image" and _can_be_fetched(page, item)]
             for count, item in enumerate(pictures, 1):
-                item["url"] = f"{self._options.picture_urls}page_{number}_picture_{count}.jpg"
+                if count in kept:
+                    item["url"] = f"{self._options.picture_urls}page_{page.number}_picture_{count}.jpg"
         return tree
 
     def _write_flow(self, placed: Iterable[PlacedBlock]) -> None:
@@ -265,6 +274,27 @@ class _Writer:
 
     def _line(self, entry: dict[str, Any]) -> None:
         self._files[GROUNDED_ITEMS].write(_encode(entry) + b"\n")
+
+
+def _can_be_fetched(page: Page, item: dict[str, Any]) -> bool:
+    return "embedded" in item or ("bbox" in item and not page.structured)
+
+
+def _pictures_to_fetch(page: Page, blocks: Iterable[Block]) -> list[Block]:
+    """Return the pictures of which there is an image: a part of the page, or a file inside the document."""
+    pictures = (block for block in blocks if block.type is BlockType.PICTURE)
+    return [block for block in pictures if block.image or (block.box != NO_BOX and not page.structured)]
+
+
+def _largest(pictures: Sequence[Block], count: int) -> list[int]:
+    """Return the numbers, from 1, of the largest pictures; ``count`` 0: of all."""
+
+    def size(number: int) -> float:
+        block = pictures[number - 1]
+        return block.image.width * block.image.height if block.image else block.box.width * block.box.height
+
+    numbers = range(1, len(pictures) + 1)
+    return sorted(numbers, key=size, reverse=True)[:count] if count else list(numbers)
 
 
 def _confidence(blocks: Iterable[Block]) -> float | None:

@@ -23,6 +23,7 @@ class RenderOptions(msgspec.Struct, frozen=True):
     ``links``: whether links have their addresses. ``granular_boxes``: levels of boxes ("line", "word", "cell") that
     items have in an output of their own. ``page_labels``: what the document calls its pages. ``printed_page_numbers``:
     whether the number printed on a page is looked for. ``picture_urls``: what the addresses of pictures begin with.
+    ``max_pictures``: how many pictures of a page can be fetched, the largest; 0 for all.
     """
 
     table_format: str = "html"
@@ -37,6 +38,7 @@ class RenderOptions(msgspec.Struct, frozen=True):
     page_labels: tuple[LabelRange, ...] = ()
     printed_page_numbers: bool = False
     picture_urls: str = ""
+    max_pictures: int = 0
 
 
 _BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")

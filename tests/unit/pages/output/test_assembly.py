@@ -12,6 +12,7 @@ from apps.pages.model.blocks import (
     Block,
     BlockType,
     Cell,
+    EmbeddedImage,
     Page,
     PageFailure,
     Source,
@@ -287,3 +288,25 @@ def test_the_whole_document_has_the_descriptions_of_pictures() -> None:
     joined = "Leaves are green, and there is a great deal to be said about the trees that have them."
     assert files["markdown.md"].decode() == f"{shown}\n\n{joined}\n\n{shown}\n"
     assert files["text.txt"].decode() == f"{joined}\n"
+
+
+def test_the_largest_pictures_of_a_page_can_be_fetched() -> None:
+    small, large = Block(BlockType.PICTURE, Box(72, 400, 82, 410)), Block(BlockType.PICTURE, Box(72, 420, 172, 520))
+    embedded = Block(BlockType.PICTURE, NO_BOX, image=EmbeddedImage("word/media/a.png", 200, 100))
+    options = RenderOptions(picture_urls="/images/", max_pictures=2)
+
+    assembly, files = assembled([page(large, small, embedded), page(small, number=2)], options)
+
+    first, second = pages_of(files["items.json"])
+    urls = ["/images/page_1_picture_1.jpg", "", "/images/page_1_picture_3.jpg"]
+    assert [item["url"] for item in first["items"]] == urls
+    assert second["items"][0]["url"] == "/images/page_2_picture_1.jpg"
+    assert assembly.warnings == {"images_capped": 1}
+    assert pages_of(files["metadata.json"])[0]["pictures_left_out"] == 1
+
+
+def test_a_slide_has_no_picture_of_what_it_shows() -> None:
+    placed = Block(BlockType.PICTURE, Box(72, 400, 200, 500))
+    slide = msgspec.structs.replace(page(placed), structured=True)
+    _, files = assembled([slide], RenderOptions(picture_urls="/images/"))
+    assert pages_of(files["items.json"])[0]["items"][0]["url"] == ""
