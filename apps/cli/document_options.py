@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypedDict, cast
 
 from apps.pages.model.office_options import OfficeOptions
-from apps.pages.output.render import RenderOptions
+from apps.pages.output.render import Grid, RenderOptions
 
 _HTML, _SLIDES, _SHEETS = "input_options.html", "input_options.presentation", "input_options.spreadsheet"
 _MARKDOWN, _TABLES = "output_options.markdown", "output_options.markdown.tables"
+_SPATIAL = "output_options.spatial_text"
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 Options = Mapping[str, Any]
 """Values by the path of the option in the API, with dots."""
@@ -44,8 +45,11 @@ _LOCAL = {
     "include_hidden_sheets": _Local(_SHEETS, "office", "hidden_sheets"),
     "annotate_revisions": _Local(_MARKDOWN, "office", "revisions"),
     "ignore_diagonal_text": _Local("processing_options.ignore", "reader", "skip_diagonal"),
-    "preserve_very_small_text": _Local("output_options.spatial_text", "reader", "preserve_very_small_text"),
+    "preserve_very_small_text": _Local(_SPATIAL, "reader", "preserve_very_small_text"),
     "annotate_links": _Local(_MARKDOWN, "render", "links"),
+    "inline_images": _Local(_MARKDOWN, "render", "inline_images"),
+    "do_not_unroll_columns": _Local(_SPATIAL, "render", "page_grid"),
+    "preserve_layout_alignment_across_pages": _Local(_SPATIAL, "render", "document_grid"),
     "compact_markdown_tables": _Local(_TABLES, "render", "compact_tables"),
     "merge_continued_tables": _Local(_TABLES, "render", "joins_tables"),
     "markdown_table_multiline_separator": _Local(_TABLES, "render", "cell_line_break", is_text=True),
@@ -102,7 +106,9 @@ def render_options(options: Options, *, granular_boxes: frozenset[str]) -> Rende
     """Return how the result is written."""
     fields = _fields(options, "render")
     table_format = "pipe" if fields.pop("pipe_tables", False) else "html"
-    return RenderOptions(table_format=table_format, granular_boxes=granular_boxes, **fields)
+    page_grid, document_grid = fields.pop("page_grid", False), fields.pop("document_grid", False)
+    grid: Grid = "document" if document_grid else "page" if page_grid else ""
+    return RenderOptions(table_format=table_format, granular_boxes=granular_boxes, grid=grid, **fields)
 
 
 def as_request(options: Options) -> dict[str, Any]:

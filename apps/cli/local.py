@@ -24,6 +24,7 @@ from apps.pages.sandbox.client import Limits, Reader
 if TYPE_CHECKING:
     from apps.cli.local_export import WriteExport
     from apps.cli.local_ocr import LocalOcr
+    from apps.pages.output.exports.pictures import PictureOf
 
 # Ranges per process that may be read before they can be written: enough to keep all processes busy behind a slow page.
 _RANGES_AHEAD = 4
@@ -91,10 +92,11 @@ def parse_document(
         password, limits = reading["password"], reading["limits"]
         return recognizer.pages(results, document, password=password, media_type=facts.media_type, limits=limits)
 
+    picture_of = _inline_pictures(rendering, reading, reader, document, facts.media_type)
     if short is not None:
         recognized = recognize(short)
         progress(len(short), len(short))
-        return _assembled(facts, lambda: recognized, folder, options, export)
+        return _assembled(facts, lambda: recognized, folder, options, export, picture_of)
     wanted = numbers(facts)
     ranges = [wanted[start : start + DEFAULT_RANGE_PAGES] for start in range(0, len(wanted), DEFAULT_RANGE_PAGES)]
     spool = folder / "pages.jsonl"
@@ -113,7 +115,17 @@ def parse_document(
             out.writelines(encode_result(result) + b"\n" for result in recognize(results))
             done += len(results)
             progress(done, len(wanted))
-    return _assembled(facts, spooled, folder, options, export)
+    return _assembled(facts, spooled, folder, options, export, picture_of)
+
+
+def _inline_pictures(
+    rendering: RenderOptions, reading: Reading, reader: Reader, document: Path, media_type: str
+) -> PictureOf | None:
+    if not rendering.inline_images:
+        return None
+    from apps.cli.local_export import pictures_of
+
+    return pictures_of(reader, document, media_type, password=reading["password"], limits=reading["limits"])
 
 
 def read_in_parallel(
@@ -156,6 +168,7 @@ def _assembled(
     folder: Path,
     options: RenderOptions,
     export: WriteExport | None,
+    picture_of: PictureOf | None,
 ) -> LocalResult:
     from apps.pages.output.assembly import assemble
 
@@ -170,7 +183,7 @@ def _assembled(
     def open_output(name: str) -> AbstractContextManager[BinaryIO]:
         return (folder / name).open("wb")
 
-    assembly = assemble(watched, options=options, open_output=open_output)
+    assembly = assemble(watched, options=options, open_output=open_output, picture_of=picture_of)
     if export is not None:
         export(facts, pages)
     return LocalResult(

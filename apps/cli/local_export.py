@@ -17,11 +17,31 @@ from apps.pages.model.media_types import PDF, is_structured
 from apps.pages.model.text.languages import find_all, tag_of
 from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.pages.model.warnings import describe
+from apps.pages.output.exports.pictures import PictureOf
 from apps.pages.output.exports.registry import EXPORTS, PICTURE_DPI, ExportSource
 from apps.pages.output.exports.text_layers import TextLayers
 from apps.pages.sandbox.client import Limits, Reader
 
 WriteExport = Callable[[DocumentFacts, Callable[[], Iterable[Page | PageFailure]]], None]
+
+
+def pictures_of(reader: Reader, document: Path, media_type: str, *, password: str | None, limits: Limits) -> PictureOf:
+    """Return a function that renders a part of a page, or returns an image file of the document, as a JPEG."""
+
+    def picture_of(page: Page, box: Box, embedded: EmbeddedImage | None = None) -> bytes:
+        return reader.picture(
+            document,
+            page.number,
+            dpi=PICTURE_DPI,
+            region=box,
+            embedded=embedded,
+            max_pixels=MAX_VISION_PIXELS,
+            password=password,
+            media_type=media_type,
+            limits=limits,
+        )
+
+    return picture_of
 
 
 def local_export(
@@ -36,19 +56,6 @@ def local_export(
         return path.open("rb") if path.exists() else None
 
     def write(facts: DocumentFacts, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
-        def picture_of(page: Page, box: Box, embedded: EmbeddedImage | None = None) -> bytes:
-            return reader.picture(
-                document,
-                page.number,
-                dpi=PICTURE_DPI,
-                region=box,
-                embedded=embedded,
-                max_pixels=MAX_VISION_PIXELS,
-                password=password,
-                media_type=facts.media_type,
-                limits=limits,
-            )
-
         def add_text(layers: TextLayers, out: BinaryIO) -> None:
             reader.searchable_copy(
                 document,
@@ -66,7 +73,7 @@ def local_export(
             chunk_options(options),
             title=name,
             language=tag_of(languages[0]) if languages else "",
-            picture_of=picture_of,
+            picture_of=pictures_of(reader, document, facts.media_type, password=password, limits=limits),
             open_output=open_output,
             add_text=add_text if facts.media_type == PDF else None,
             warn=lambda code: write_line(f"{code}: {describe(code)}"),

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from apps.cli.document_options import as_request
+from apps.pages.output.exports.options import PLACE_WORDS
 
 _TIERS = {"fast": "fast", "balanced": "cost_effective", "multimodal": "multimodal", "agentic": "agentic"}
 
@@ -15,6 +16,7 @@ _TIERS = {"fast": "fast", "balanced": "cost_effective", "multimodal": "multimoda
 def configuration(options: argparse.Namespace, password: str | None) -> dict[str, Any]:
     """Return the body of ``POST /api/v2/parse`` without the document. Options that are not set are left out."""
     providers = [name.strip() for name in (options.providers or "").split(",") if name.strip()]
+    boxes = options.boxes | ({"word"} if options.format in PLACE_WORDS else set())
     body = {
         "tier": _TIERS[options.mode],
         "version": "latest",
@@ -29,7 +31,7 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
             },
             "ignore": {"ignore_hidden_text": options.ignore_hidden_text or None},
         },
-        "output_options": {"granular_bboxes": sorted(options.boxes) or None},
+        "output_options": {"granular_bboxes": sorted(boxes) or None},
         "max_cost": options.max_cost,
         "on_budget": options.on_budget,
         "urgency": options.urgency,

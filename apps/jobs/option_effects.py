@@ -22,9 +22,7 @@ NOT_SUPPORTED = (
 )
 _WHAT_HAPPENS = {
     "input_options.image.camera_photo_correction": "Photos are read as they are.",
-    "output_options.markdown.inline_images": "Markdown names pictures, but does not contain them.",
     "output_options.markdown.annotate_line_numbers": "Lines are not numbered.",
-    "output_options.spatial_text": "Text is in reading order, not in a grid.",
     "output_options.additional_outputs": "These files are not written. For boxes of words, send granular_bboxes.",
     "output_options.watermark_handling": "Watermarks stay where they are in the text.",
     "processing_control.job_failure_conditions.fail_on_image_extraction_error": (

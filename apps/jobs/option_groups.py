@@ -187,7 +187,9 @@ class MarkdownTables(Options):
 
 class MarkdownOutput(Options):
     annotate_links: bool | None = None
-    inline_images: WithoutEffect[bool] = None
+    inline_images: Annotated[
+        bool | None, Field(description="Markdown contains the pictures, as data addresses; at most 200")
+    ] = None
     annotate_line_numbers: WithoutEffect[bool] = None
     annotate_revisions: Annotated[
         bool | None, Field(description="tracked changes and comments are listed with the items")
@@ -196,8 +198,12 @@ class MarkdownOutput(Options):
 
 
 class SpatialText(Options):
-    do_not_unroll_columns: WithoutEffect[bool] = None
-    preserve_layout_alignment_across_pages: WithoutEffect[bool] = None
+    do_not_unroll_columns: Annotated[
+        bool | None, Field(description="text is in a grid: each line at its place, columns side by side")
+    ] = None
+    preserve_layout_alignment_across_pages: Annotated[
+        bool | None, Field(description="text is in one grid for all pages, columns side by side")
+    ] = None
     preserve_very_small_text: bool | None = None
 
 

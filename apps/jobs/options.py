@@ -45,6 +45,7 @@ from apps.jobs.option_groups import (
 )
 from apps.pages.model.geometry import Margins
 from apps.pages.model.office_options import OfficeOptions
+from apps.pages.output.render import Grid
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.routing import auto_mode
 from apps.providers.catalog import MICROS_PER_DOLLAR, ProviderRules
@@ -149,6 +150,19 @@ class JobOptions(Options):
     @property
     def ignores_hidden_text(self) -> bool:
         return bool(self._ignore.ignore_hidden_text)
+
+    @property
+    def text_grid(self) -> Grid:
+        """Whether text is in a grid, and if so, whether each page has its own or all have the same."""
+        spatial = self._output.spatial_text or SpatialText()
+        if spatial.preserve_layout_alignment_across_pages:
+            return "document"
+        return "page" if spatial.do_not_unroll_columns else ""
+
+    @property
+    def inlines_images(self) -> bool:
+        """Markdown contains the pictures of pages."""
+        return bool((self._output.markdown or MarkdownOutput()).inline_images)
 
     @property
     def preserves_very_small_text(self) -> bool:

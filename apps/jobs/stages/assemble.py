@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from typing import BinaryIO
 
 import msgspec
@@ -22,6 +23,7 @@ from apps.jobs.stages import long_documents
 from apps.jobs.stages.annotations.result import write_annotations
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.page_contents import READ_CONTENT, rows_with_pages
+from apps.jobs.stages.pictures import document_pictures
 from apps.jobs.stages.s3_output import write_to_s3
 from apps.jobs.stages.step_work import record_errors
 from apps.jobs.states import JobState, PageState, Stage, job_outcome
@@ -31,12 +33,13 @@ from apps.pages.model.errors import ParseError
 from apps.pages.model.page_numbers.labels import LabelRange
 from apps.pages.model.warnings import describe
 from apps.pages.output.assembly import Assembly, RenderOptions, assemble
+from apps.pages.output.exports.registry import PICTURE_DPI
 from apps.parsing.tiers import credits_per_page
 from apps.providers import ledger
 
 logger = logging.getLogger(__name__)
 
-# Assembly iterates over the pages twice. The pages of a longer document are read from storage each time.
+# Assembly iterates over the pages two or three times. The pages of a longer document are read from storage each time.
 MAX_PAGES_IN_MEMORY = 500
 # LlamaParse's price of the cheapest tier of its product Extract; all tiers are extracted alike here.
 CREDITS_PER_EXTRACTED_PAGE = 5.0
@@ -60,14 +63,17 @@ def assemble_document(*, step_id: int, fence: int) -> None:
 
 
 def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
-    """Write the result of these pages and end the job with it. ``pages`` is called twice."""
+    """Write the result of these pages and end the job with it. ``pages`` is called several times."""
     job = claim.job
     folder = storage.result_folder(job.pk, attempt=claim.attempt)
 
     def open_output(name: str) -> AbstractContextManager[BinaryIO]:
         return storage.open_for_writing(f"{folder}/{name}")
 
-    report = assemble(pages, options=_render_options(job), open_output=open_output)
+    with ExitStack() as used:
+        pictures = used.enter_context(document_pictures(job)) if job.parsed_options.inlines_images else None
+        picture_of = partial(pictures.picture, dpi=PICTURE_DPI) if pictures else None
+        report = assemble(pages, options=_render_options(job), open_output=open_output, picture_of=picture_of)
 
     outcome = job_outcome(good_pages=report.good_pages, failed_pages=report.failed_pages)
     error = _error_of_failed_pages(job, report, outcome)
@@ -138,6 +144,8 @@ def _render_options(job: ParseJob) -> RenderOptions:
         guesses_sheet_names=job.parsed_options.guesses_sheet_names,
         links=job.parsed_options.writes_links,
         granular_boxes=job.parsed_options.granular_boxes,
+        grid=job.parsed_options.text_grid,
+        inline_images=job.parsed_options.inlines_images,
         page_labels=msgspec.convert(job.result_facts.get("page_labels", ()), tuple[LabelRange, ...]),
         printed_page_numbers=job.parsed_options.extracts_printed_page_number,
         picture_urls=f"{settings.PUBLIC_URL}/api/v2/parse/{job.pk}/images/",

@@ -15,7 +15,7 @@ from apps.jobs import queries
 from apps.jobs.errors import JobNotFinished, JobNotFound, ResultMissing
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.assemble import accepted_pages
-from apps.jobs.stages.step_work import password_of, reader_limits
+from apps.jobs.stages.pictures import document_pictures
 from apps.jobs.states import ENDED_JOBS
 from apps.pages.model.errors import GarbledPage, NoPictureOfPage
 from apps.pages.model.media_types import PDF, is_structured
@@ -23,7 +23,6 @@ from apps.pages.model.text.languages import find_all, tag_of
 from apps.pages.model.warnings import describe
 from apps.pages.output.exports.options import ChunkOptions
 from apps.pages.output.exports.registry import PICTURE_DPI, Export, ExportSource
-from apps.parsing.page_pictures import DocumentPictures
 
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
 USUAL_CHUNKS = ChunkOptions()
@@ -72,16 +71,7 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
 def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack, warn: Callable[[str], None]) -> ExportSource:
     pictures = None
     if job.document_id:
-        pictures = used.enter_context(
-            DocumentPictures(
-                job.document_id,
-                password=password_of(job),
-                media_type=job.media_type,
-                limits=reader_limits(),
-                should_stop=lambda: False,
-                open_document=storage.local_original,
-            )
-        )
+        pictures = used.enter_context(document_pictures(job))
     languages = find_all(job.parsed_options.ocr_languages[:1])
     return ExportSource(
         partial(accepted_pages, job),

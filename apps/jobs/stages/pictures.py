@@ -24,14 +24,19 @@ def rendered_picture(
     file inside an office document to return instead.
     """
     page = Page(number, width, height)
-    with DocumentPictures(
+    with document_pictures(job) as pictures:
+        if embedded is not None:
+            return pictures.picture(page, NO_BOX, embedded)
+        return pictures.page(page) if box is None else pictures.region(page, box)
+
+
+def document_pictures(job: ParseJob) -> DocumentPictures:
+    """Return the pictures of the job's document, which is opened when the first is rendered. Close it."""
+    return DocumentPictures(
         job.document_id,
         password=password_of(job),
         media_type=job.media_type,
         limits=reader_limits(),
         should_stop=lambda: False,
         open_document=storage.local_original,
-    ) as pictures:
-        if embedded is not None:
-            return pictures.picture(page, NO_BOX, embedded)
-        return pictures.page(page) if box is None else pictures.region(page, box)
+    )

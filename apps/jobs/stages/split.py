@@ -117,7 +117,7 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
     """Move the job to the stage, and record the facts of its document and the deadline for this number of pages."""
     codes = [*facts.warnings, *(("pages_out_of_range",) if last_page(job.target_pages) > facts.page_count else ())]
     job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in codes)]
-    job.page_count = pages
+    job.page_count, job.media_type = pages, facts.media_type
     for name in NAMED_FACTS:
         if known := getattr(facts, name):
             job.result_facts = {**job.result_facts, name: msgspec.to_builtins(known)}

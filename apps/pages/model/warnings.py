@@ -91,6 +91,13 @@ _SENTENCES = {
         "The document could not be copied, so the searchable PDF has pictures of its pages. Save the document again "
         "and parse the copy."
     ),
+    "text_without_grid": (
+        "The text of a page is in reading order instead of a grid, because its document does not say where it is."
+    ),
+    "images_not_inlined": (
+        "Markdown does not contain some of the pictures of a page: they have no place, could not be rendered, or the "
+        "document has more than 200. Fetch them one by one (images_content_metadata)."
+    ),
     "ocr_low_confidence": "OCR is not confident about the text; check it, or try high_res_ocr.",
 }
 

@@ -6,6 +6,7 @@ document, and the same pages give the same bytes, even if they were read in othe
 
 from __future__ import annotations
 
+import base64
 import shutil
 import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
@@ -20,12 +21,15 @@ from apps.pages.layout.document.document_survey import DocumentSurvey, survey_do
 from apps.pages.layout.document.notes_at_end import NotesAtEnd
 from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.model.errors import DocumentError, NoPictureOfPage, PageError
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.pages.model.page_numbers.labels import label_of
 from apps.pages.output import items, render
-from apps.pages.output.render import RenderOptions
+from apps.pages.output.exports.pictures import PictureOf, picture_of_block
+from apps.pages.output.render import ImageAddresses, RenderOptions
 from apps.pages.output.sheet_names import SheetNames, SheetTable
+from apps.pages.output.spatial_text import Scale, has_places, scale_of, spatial_text
 
 __all__ = ["Assembly", "RenderOptions", "assemble", "finished_pages"]
 
@@ -34,7 +38,9 @@ GROUNDED_ITEMS = "grounded_items.jsonl"
 """The output with granular boxes, if they are asked for: a line for each page."""
 SPREADSHEET = "tables.xlsx"
 """The workbook of the tables, if it is asked for and the document has tables."""
-IMAGES_CAPPED = "images_capped"
+TEXT_WITHOUT_GRID, IMAGES_NOT_INLINED, IMAGES_CAPPED = "text_without_grid", "images_not_inlined", "images_capped"
+"""Warnings of pages that do not have what the options ask for."""
+MAX_INLINE_IMAGES = 200
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
 _encode = msgspec.json.Encoder().encode
 
@@ -55,20 +61,24 @@ def assemble(
     *,
     options: RenderOptions,
     open_output: Callable[[str], AbstractContextManager[BinaryIO]],
+    picture_of: PictureOf | None = None,
 ) -> Assembly:
     """Write every output of ``OUTPUTS``, and ``GROUNDED_ITEMS`` and ``SPREADSHEET`` if the options ask for them.
 
-    ``pages`` is called twice and must return the same pages in the same order.
+    ``pages`` is called two or three times and must return the same pages in the same order. ``picture_of``: renders the
+    pictures that Markdown contains; None if the document cannot be rendered.
 
     ``text.txt`` and ``markdown.md`` join the pages with ``options.page_separator``, skip pages without text and end
     with a newline. In these two, blocks that a page break cut in two are joined (``layout/continuations.py``), and
     numbered footnotes come at the end (``layout/document/notes_at_end.py``), unless the separator shows the pages.
     """
     survey = survey_document(pages())
+    scale = _scale_of(pages()) if options.grid == "document" else None
     assembly = Assembly()
     with ExitStack() as stack:
         names = (*OUTPUTS, GROUNDED_ITEMS) if options.granular_boxes else OUTPUTS
         writer = _Writer({name: stack.enter_context(open_output(name)) for name in names}, options, survey)
+        content = _PageContent(options, scale, picture_of)
         for page in pages():
             if isinstance(page, PageFailure):
                 assembly.failed_pages += 1
@@ -77,12 +87,13 @@ def assemble(
                 blocks = survey.finished(page)
                 if 0 < options.max_pictures < len(_pictures_to_fetch(page, blocks)):
                     page = msgspec.structs.replace(page, warnings=(*page.warnings, IMAGES_CAPPED))
-                text = writer.write_page(page, blocks)
+                written = content.of(page, blocks)
+                writer.write_page(written)
                 assembly.good_pages += 1
                 assembly.pages_needing_ocr += page.needs_ocr in WHOLE_PAGE_REASONS
-                assembly.characters += len(text)
-                assembly.words += len(text.split())
-                for code in page.warnings:
+                assembly.characters += len(written.text)
+                assembly.words += len(written.text.split())
+                for code in written.page.warnings:
                     assembly.warnings[code] = assembly.warnings.get(code, 0) + 1
         writer.finish()
     if writer.tables:
@@ -113,6 +124,68 @@ def finished_pages(pages: Callable[[], Iterable[Page | PageFailure]]) -> Iterato
             yield msgspec.structs.replace(page, blocks=tuple(_on_page(block, page) for block in blocks))
 
 
+class _WrittenPage(msgspec.Struct):
+    """A page with its finished blocks, also with boxes of the page as displayed, and what outputs have in common.
+
+    ``images``: addresses of pictures among the ``blocks``.
+    """
+
+    page: Page
+    blocks: list[Block]
+    displayed: list[Block]
+    text: str
+    images: ImageAddresses
+
+
+class _PageContent:
+    """Makes the text of pages, and the pictures that Markdown contains."""
+
+    def __init__(self, options: RenderOptions, scale: Scale | None, picture_of: PictureOf | None) -> None:
+        self._options = options
+        self._scale = scale
+        self._picture_of = picture_of
+        self._images_left = MAX_INLINE_IMAGES
+
+    def of(self, page: Page, blocks: list[Block]) -> _WrittenPage:
+        displayed = [_on_page(block, page) for block in rotated_pages.as_displayed(blocks, page)]
+        written = _WrittenPage(page, blocks, displayed, text="", images={})
+        if not self._options.grid:
+            written.text = render.page_text(blocks)
+        elif has_places(displayed):
+            written.text = spatial_text(displayed, self._scale)
+        else:
+            written.text = render.page_text(blocks)
+            _warn(written, TEXT_WITHOUT_GRID)
+        if self._options.inline_images:
+            self._add_images(written)
+        return written
+
+    def _add_images(self, written: _WrittenPage) -> None:
+        for block, shown in zip(written.blocks, written.displayed, strict=True):
+            if block.type is not BlockType.PICTURE:
+                continue
+            try:
+                if self._picture_of is None or not self._images_left or not _pictures_to_fetch(written.page, [shown]):
+                    raise NoPictureOfPage
+                jpeg = picture_of_block(self._picture_of, written.page, shown)
+            except (PageError, DocumentError):
+                _warn(written, IMAGES_NOT_INLINED)
+            else:
+                self._images_left -= 1
+                written.images[render.key_of_image(block)] = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+
+
+def _warn(written: _WrittenPage, code: str) -> None:
+    if code not in written.page.warnings:
+        written.page = msgspec.structs.replace(written.page, warnings=(*written.page.warnings, code))
+
+
+def _scale_of(pages: Iterable[Page | PageFailure]) -> Scale:
+    return scale_of(
+        rotated_pages.as_displayed(list(page.blocks), page) for page in pages if not isinstance(page, PageFailure)
+    )
+
+
 class _Writer:
     """Writes all outputs, one page at a time."""
 
@@ -121,12 +194,13 @@ class _Writer:
         self._options = options
         self._pages = 0
         self._confidences: list[float] = []
-        self._flow = ContinuationJoiner(survey.words, tables=options.joins_tables)
+        self._flow = ContinuationJoiner(survey.words, tables=options.joins_tables, pictures=options.inline_images)
         shows_pages = bool(options.page_separator.strip())
         self._notes = NotesAtEnd() if survey.notes_go_on and not shows_pages else None
         self._last: PlacedBlock | None = None
         self._nesting = render.Nesting()
         self._has_text = False
+        self._images: dict[int, ImageAddresses] = {}  # of pages that are not yet in the whole document
         self.tables: list[SheetTable] = []
         self._heading = ""
         self._sheets = SheetNames()
@@ -134,20 +208,21 @@ class _Writer:
             if name.endswith(".json"):
                 files[name].write(b'{"pages":[')
 
-    def write_page(self, page: Page, blocks: list[Block]) -> str:
-        """Write one page, given its finished blocks, to all outputs. Return its text."""
+    def write_page(self, written: _WrittenPage) -> None:
+        """Write one page to all outputs."""
+        page, blocks, displayed = written.page, written.blocks, written.displayed
         number = {"page_number": page.number}
-        text = render.page_text(blocks)
-        self._entry("text.json", {**number, "text": text})
+        self._entry("text.json", {**number, "text": written.text})
+        self._images[page.number] = written.images
 
-        markdown: dict[str, Any] = {"markdown": render.page_markdown(blocks, self._options), "success": True}
+        page_markdown = render.page_markdown(blocks, self._options, written.images)
+        markdown: dict[str, Any] = {"markdown": page_markdown, "success": True}
         for name, kind in (("header", BlockType.PAGE_HEADER), ("footer", BlockType.PAGE_FOOTER)):
             margin = "\n\n".join(render.paragraph(block.text, block.spans) for block in blocks if block.type is kind)
             if margin:
                 markdown[name] = margin
         self._entry("markdown.json", {**number, **markdown})
 
-        displayed = [_on_page(block, page) for block in rotated_pages.as_displayed(blocks, page)]
         pictures = _pictures_to_fetch(page, blocks)
         kept = set(_largest(pictures, self._options.max_pictures))
         tree = self._with_addresses(page, items.items_of(displayed, self._options), kept)
@@ -188,8 +263,9 @@ class _Writer:
 
         placed = self._flow.add(page.number, blocks)
         self._write_flow(placed if self._notes is None else self._notes.add(placed))
+        if self._options.grid and written.text:
+            self._write_text(written.text, self._options.page_separator)
         self._pages += 1
-        return text
 
     def _add_tables(self, page: Page, blocks: Iterable[Block]) -> None:
         """Note the tables of a page for the workbook, each with the name of its sheet."""
@@ -253,8 +329,11 @@ class _Writer:
             new_page = self._last is not None and number != self._last[0]
             if new_page and separator.strip():
                 self._nesting = render.Nesting()
-            text = render.block_text(block)
-            markdown = render.block_markdown(block, self._options, self._nesting.outer_levels(block))
+            text = "" if self._options.grid else render.block_text(block)
+            for written in [each for each in self._images if each < number]:
+                del self._images[written]
+            image = self._images[number].get(render.key_of_image(block), "")
+            markdown = render.block_markdown(block, self._options, self._nesting.outer_levels(block), image)
             if not markdown:
                 continue
             if self._last is not None:
@@ -262,10 +341,13 @@ class _Writer:
                 self._files["markdown.md"].write(between.encode())
             self._files["markdown.md"].write(markdown.encode())
             if text:
-                between = separator if new_page else "\n\n"
-                self._files["text.txt"].write(((between if self._has_text else "") + text).encode())
-                self._has_text = True
+                self._write_text(text, separator if new_page else "\n\n")
             self._last = number, block
+
+    def _write_text(self, text: str, between: str) -> None:
+        """Add to the whole document's text."""
+        self._files["text.txt"].write(((between if self._has_text else "") + text).encode())
+        self._has_text = True
 
     def _entry(self, name: str, entry: dict[str, Any]) -> None:
         if self._pages:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
-from apps.pages.model.blocks import Block, BlockType, Cell, TextSpan
+from apps.pages.model.blocks import Block, BlockType, Cell, EmbeddedImage, TextSpan
+from apps.pages.model.geometry import Box
 from apps.pages.model.page_numbers.labels import LabelRange
 from apps.pages.model.text import list_markers
 from apps.pages.output import inline_markup
+
+Grid = Literal["", "page", "document"]
 
 
 class RenderOptions(msgspec.Struct, frozen=True):
@@ -24,6 +28,8 @@ class RenderOptions(msgspec.Struct, frozen=True):
     items have in an output of their own. ``page_labels``: what the document calls its pages. ``printed_page_numbers``:
     whether the number printed on a page is looked for. ``picture_urls``: what the addresses of pictures begin with.
     ``max_pictures``: how many pictures of a page can be fetched, the largest; 0 for all.
+    ``grid``: text is in a grid that fits each "page" or the whole "document"; "": in reading order. ``inline_images``:
+    Markdown contains the pictures of which there is an image.
     """
 
     table_format: str = "html"
@@ -39,8 +45,14 @@ class RenderOptions(msgspec.Struct, frozen=True):
     printed_page_numbers: bool = False
     picture_urls: str = ""
     max_pictures: int = 0
+    grid: Grid = ""
+    inline_images: bool = False
 
 
+ImageKey = tuple[Box, EmbeddedImage | None]
+ImageAddresses = dict[ImageKey, str]
+"""Addresses of the pictures of one page."""
+_NO_IMAGES: Mapping[ImageKey, str] = {}
 _BLOCK_START = re.compile(r"(#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|={3,}\s*$|-[-\s]*$|_[_\s]*$|\|)")
 _HEADING_END = re.compile(r"(?:^|(?<=\s))(?=#+\s*$)")
 _NUMBER_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
@@ -176,9 +188,14 @@ class Nesting:
         return self._outer
 
 
-def block_markdown(block: Block, options: RenderOptions, outer_levels: int = 0) -> str:
-    """Return one block; "" for what Markdown omits: running headers and footers, pictures without a description."""
+def block_markdown(block: Block, options: RenderOptions, outer_levels: int = 0, image: str = "") -> str:
+    """Return one block; "" for what Markdown omits: running headers and footers, pictures without a description.
+
+    ``image``: the address of the picture that the block is.
+    """
     kind = block.type
+    if image:
+        return f"![{inline_markup.picture_description(block.description or block.text)}]({image})"
     if block.description:
         return f"![{inline_markup.picture_description(block.description)}]()"
     if kind is BlockType.HEADING:
@@ -198,13 +215,17 @@ def block_markdown(block: Block, options: RenderOptions, outer_levels: int = 0) 
     return f"> {text}" if kind is BlockType.PARAGRAPH and block.level else text
 
 
-def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:
-    """Return the blocks of a page, separated by empty lines; the items of a list follow each other without one."""
+def page_markdown(blocks: Sequence[Block], options: RenderOptions, images: Mapping[ImageKey, str] = _NO_IMAGES) -> str:
+    """Return the blocks of a page, separated by empty lines; the items of a list follow each other without one.
+
+    ``images``: the addresses of pictures by their ``key_of_image``.
+    """
     parts: list[str] = []
     previous: Block | None = None
     nesting = Nesting()
     for block in blocks:
-        markdown = block_markdown(block, options, nesting.outer_levels(block))
+        image = images.get(key_of_image(block), "") if images else ""
+        markdown = block_markdown(block, options, nesting.outer_levels(block), image)
         if not markdown:
             continue
         if previous is not None:
@@ -217,6 +238,10 @@ def page_markdown(blocks: Sequence[Block], options: RenderOptions) -> str:
 def between(first: Block, second: Block) -> str:
     """Return the separator of two blocks in Markdown: an empty line, or only a newline inside a list."""
     return "\n" if first.type is BlockType.LIST_ITEM and second.type is BlockType.LIST_ITEM else "\n\n"
+
+
+def key_of_image(block: Block) -> ImageKey:
+    return block.box, block.image
 
 
 def page_text(blocks: Sequence[Block]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,27 @@ def test_a_picture_of_an_item_can_be_fetched(api: Api, stranger: Api, finish: Fi
 def size_of(jpeg: bytes) -> tuple[int, int]:
     with Image.open(io.BytesIO(jpeg)) as image:
         return image.size
+
+
+def test_text_is_in_a_grid_and_markdown_has_pictures_if_they_are_asked_for(
+    api: Api, finish: Finish, tmp_path: Path
+) -> None:
+    sheet = Sheet().lines(72, 72, ["The left column", "goes on here"] * 4)
+    sheet.lines(320, 72, ["The right column", "is beside it"] * 4)
+    columns = Path(write_pdf(tmp_path / "columns.pdf", sheet)).read_bytes()
+    job_id = api.parse(columns, output_options={"spatial_text": {"do_not_unroll_columns": True}}).json()["id"]
+    finish(job_id)
+    lines = body_of(api.job(job_id, "text_full"))["text_full"].splitlines()
+    assert ["right" in line for line in lines] == [True, False] * 4
+    assert lines[0].split() == ["The", "left", "column", "The", "right", "column"]
+
+    options = {"output_options": {"markdown": {"inline_images": True}}, **WITHOUT_OCR}
+    job_id = api.parse(text_beside_a_picture("Figure below"), **options).json()["id"]
+    finish(job_id)
+    result = body_of(api.job(job_id, "markdown_full", "markdown"))
+    for markdown in (result["markdown_full"], result["markdown"]["pages"][0]["markdown"]):
+        (encoded,) = re.findall(r"!\[\]\(data:image/jpeg;base64,([^)]+)\)", markdown)
+        assert Image.open(io.BytesIO(base64.b64decode(encoded))).format == "JPEG"
 
 
 def test_the_pages_of_a_job_have_a_price_in_credits(api: Api, finish: Finish, settings: Any) -> None:

@@ -17,6 +17,7 @@ from apps.pages.model.blocks import Block, BlockType, Line, Page, PageFailure
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage, TextRun
 from apps.pages.output.assembly import Assembly, RenderOptions, assemble
+from apps.pages.output.exports.pictures import PictureOf
 
 WIDTH, HEIGHT = 595.0, 842.0
 # Half an em a letter: near enough to Helvetica for boxes made by hand.
@@ -77,7 +78,7 @@ def page(*blocks: Block, number: int = 1, needs_ocr: str = "") -> Page:
 
 
 def assembled(
-    pages: Sequence[Page | PageFailure], options: RenderOptions | None = None
+    pages: Sequence[Page | PageFailure], options: RenderOptions | None = None, picture_of: PictureOf | None = None
 ) -> tuple[Assembly, dict[str, bytes]]:
     """Return the result of ``assemble`` and the bytes of each output."""
     files: dict[str, BytesIO] = {}
@@ -86,7 +87,9 @@ def assembled(
     def open_output(name: str) -> Iterator[BytesIO]:
         yield files.setdefault(name, BytesIO())
 
-    assembly = assemble(lambda: pages, options=options or RenderOptions(), open_output=open_output)
+    assembly = assemble(
+        lambda: pages, options=options or RenderOptions(), open_output=open_output, picture_of=picture_of
+    )
     return assembly, {name: file.getvalue() for name, file in files.items()}
 
 

@@ -32,22 +32,23 @@ class ContinuationJoiner:
     """Take blocks in reading order and yield them, joined where one continues another.
 
     ``words``: those of the document decide whether a hyphen at the end of a page belongs to its word. ``tables``: also
-    join tables.
+    join tables. ``pictures``: yield those without a description, too.
     """
 
-    def __init__(self, words: DocumentWords = NO_WORDS, *, tables: bool = True) -> None:
+    def __init__(self, words: DocumentWords = NO_WORDS, *, tables: bool = True, pictures: bool = False) -> None:
         self._words = words
+        self._pictures = pictures
         self._tables = tables
         self._held: PlacedBlock | None = None
-        # Footnotes, stamps and described pictures between the halves of a paragraph, which follow it.
+        # Footnotes, stamps and pictures between the halves of a paragraph, which follow it.
         self._waiting: list[PlacedBlock] = []
 
     def add(self, page_number: int, blocks: Iterable[Block]) -> Iterator[PlacedBlock]:
         """Yield the blocks that are now complete, each with the page number on which it began."""
         for block in blocks:
             if block.type in PASSED_OVER:
-                if block.description:
-                    yield from self._described(page_number, block)
+                if block.type is BlockType.PICTURE and (self._pictures or block.description):
+                    yield from self._shown(page_number, block)
                 continue
             if self._may_continue_past(block):
                 self._waiting.append((page_number, block))
@@ -69,8 +70,8 @@ class ContinuationJoiner:
         self._held = None
         self._waiting.clear()
 
-    def _described(self, page_number: int, picture: Block) -> Iterator[PlacedBlock]:
-        """Yield a picture with a description now, or with the block before it, which may continue after it."""
+    def _shown(self, page_number: int, picture: Block) -> Iterator[PlacedBlock]:
+        """Yield a picture now, or with the block before it, which may continue after it."""
         if self._held is not None:
             self._waiting.append((page_number, picture))
         else:
