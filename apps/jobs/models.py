@@ -410,11 +410,14 @@ class JobBatch(models.Model):
     """Jobs for many files, submitted together with the options of a saved configuration.
 
     Its state follows from its jobs. ``directory_id`` is empty if the request named the files one by one.
+    ``source_file_id``: the file that contained them; ``skipped``: those inside it without a job, as ContainedFile.
     """
 
     id = models.CharField(primary_key=True, max_length=40, default=new_batch_id, editable=False)
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="batches")
     directory_id = models.CharField(max_length=40, blank=True)
+    source_file_id = models.CharField(max_length=40, blank=True, default="", db_default="")
+    skipped = models.JSONField(default=list, blank=True, db_default=[])
     configuration_id = models.CharField(max_length=1000)
     created_at = models.DateTimeField()
     cancelled_at = models.DateTimeField(null=True, blank=True)
@@ -428,11 +431,15 @@ class JobBatch(models.Model):
 
 
 class JobBatchFile(models.Model):
-    """A file of a batch and its job. ``source_id``: the id of the file, or of its entry in the directory."""
+    """A file of a batch and its job. ``source_id``: the id of the file, or of its entry in the directory.
+
+    ``name``: its path in the file that contained it, or "".
+    """
 
     batch = models.ForeignKey(JobBatch, on_delete=models.CASCADE, related_name="files")
     job = models.ForeignKey(ParseJob, null=True, on_delete=models.SET_NULL, related_name="+")
     source_id = models.CharField(max_length=40)
+    name = models.CharField(max_length=1000, blank=True, default="", db_default="")
 
     def __str__(self) -> str:
         return f"{self.source_id} of {self.batch_id}"

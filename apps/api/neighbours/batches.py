@@ -26,13 +26,13 @@ from apps.api.v2.options import ParseOptions
 from apps.api.v2.representations import STATUS
 from apps.core.pagination import NEWEST_FIRST
 from apps.documents import directories
-from apps.documents.models import Document
 from apps.documents.queries import list_documents
 from apps.jobs import option_schemas as schemas
 from apps.jobs import queries
 from apps.jobs.commands import batches
-from apps.jobs.commands.batches import MAX_BATCH_FILES
+from apps.jobs.commands.batches import MAX_BATCH_FILES, BatchFile
 from apps.jobs.commands.submit import JobRequest
+from apps.jobs.commands.unpack import Unpacked, unpack
 from apps.jobs.errors import InvalidOption
 from apps.jobs.models import JobBatch
 from apps.jobs.option_groups import Names, Options, ShortText, WebhookConfiguration
@@ -40,6 +40,7 @@ from apps.jobs.states import BatchStatus
 
 Location = tuple[str | int, ...]
 _CONFIGURATION: Location = ("body", "config", "job", "configuration_id")
+_SOURCES = ("source_directory_id", "source_file_id", "file_ids")
 _OF_JOBS = ("webhook_configurations", "webhook_configuration_ids")
 
 
@@ -53,7 +54,9 @@ class BatchConfig(Options):
 
 
 class NewBatch(Options):
-    """The files are those of ``source_directory_id`` or, an extension, ``file_ids``.
+    """The files are those of ``source_directory_id`` or, extensions, ``file_ids`` or those inside ``source_file_id``.
+
+    ``source_file_id``: an uploaded ZIP archive, or a message, PDF, office file or invoice that has files inside.
 
     Webhooks get the events of each job.
     """
@@ -62,19 +65,20 @@ class NewBatch(Options):
         json_schema_extra={
             "oneOf": [
                 {
-                    "properties": {"source_directory_id": {"type": "string"}, "file_ids": schemas.NULL},
-                    "required": ["source_directory_id"],
-                },
-                {
-                    "properties": {"file_ids": {"type": "array"}, "source_directory_id": schemas.NULL},
-                    "required": ["file_ids"],
-                },
+                    "properties": {
+                        **dict.fromkeys(_SOURCES, schemas.NULL),
+                        name: {"type": "array" if name == "file_ids" else "string"},
+                    },
+                    "required": [name],
+                }
+                for name in _SOURCES
             ]
         }
     )
 
     config: BatchConfig
     source_directory_id: ShortText | None = None
+    source_file_id: ShortText | None = None
     file_ids: Annotated[list[ShortText], Field(min_length=1, max_length=MAX_BATCH_FILES)] | None = None
     webhook_configurations: Annotated[list[WebhookConfiguration] | None, Field(max_length=50)] = None
     webhook_configuration_ids: Names | None = None
@@ -95,28 +99,43 @@ class JobReference(BaseModel):
 
 
 class BatchResult(BaseModel):
-    """A file of a batch and its job. ``source_directory_file_id`` is the file's id if the request named the files."""
+    """A file of a batch and its job. ``source_directory_file_id`` is the file's id if it is in no directory.
+
+    ``name``, an extension: the path of a file inside ``source_file_id``.
+    """
 
     source_directory_file_id: str
+    name: str | None = None
     job_reference: JobReference | None = None
     error_message: str | None = None
+
+
+class SkippedFile(BaseModel):
+    """``code`` and ``message``: why the file is not parsed."""
+
+    name: str
+    code: str
+    message: str
 
 
 class BatchFacts(BaseModel):
     """``status`` follows from the jobs; a batch is COMPLETED when all have ended, also if some failed.
 
-    ``jobs``, an extension, counts the jobs by status. ``results`` needs ``expand=results``.
+    ``jobs``, an extension, counts the jobs by status. ``results`` needs ``expand=results``; so does ``skipped``, an
+    extension: the files inside ``source_file_id`` that have no job.
     """
 
     id: str
     project_id: str
     source_directory_id: str
+    source_file_id: str | None = None
     config: ConfigOfBatch
     status: BatchStatus
     created_at: datetime
     updated_at: datetime
     jobs: dict[str, int]
     results: list[BatchResult] | None = None
+    skipped: list[SkippedFile] | None = None
 
 
 class BatchList(BaseModel):
@@ -137,17 +156,19 @@ class Batches(ApiView):
     )
     @idempotent
     def post(self, request: Request) -> HttpResponse:
-        """Create a job for each file of a directory, at most 1,000. All jobs are accepted or none."""
+        """Create a job for each file of a directory or an archive, at most 1,000. All jobs are accepted or none."""
         project = project_of(request)
         sent = read_json(request)
         new = validated(NewBatch, sent)
-        files = _files(project, new)
         job_request = _job_request(project, new, sent)
+        unpacked = _files(project, new)
 
         def create() -> HttpResponse:
             batch = batches.create_batch(
                 project=project,
-                files=files,
+                files=unpacked.files,
+                skipped=unpacked.skipped,
+                source_file_id=new.source_file_id or "",
                 request=job_request,
                 configuration_id=new.config.job.configuration_id,
                 directory_id=new.source_directory_id or "",
@@ -204,11 +225,18 @@ class BatchById(ApiView):
         (represented,) = _represented([batch])
         if "results" in query_parameters.values(request, "expand"):
             represented.results = [
-                BatchResult(source_directory_file_id=source_id, job_reference=JobReference(id=job_id))
-                if job_id
-                else BatchResult(source_directory_file_id=source_id, error_message="The job was removed.")
-                for source_id, job_id in batch.files.order_by("pk").values_list("source_id", "job_id")
+                BatchResult(
+                    source_directory_file_id=source_id,
+                    name=name or None,
+                    job_reference=JobReference(id=job_id) if job_id else None,
+                    error_message=None if job_id else "The job was removed.",
+                )
+                for source_id, name, job_id in batch.files.order_by("pk").values_list("source_id", "name", "job_id")
             ]
+            if batch.source_file_id:
+                represented.skipped = [
+                    SkippedFile(name=file["name"], code=file["code"], message=file["detail"]) for file in batch.skipped
+                ]
         return json_response(represented)
 
 
@@ -222,22 +250,24 @@ class CancelBatch(ApiView):
         return json_response(_represented([batches.cancel_batch(batch=batch)])[0])
 
 
-def _files(project: Project, new: NewBatch) -> list[tuple[str, Document]]:
-    """Return the id and the document of each file. Raise InvalidOptions, DirectoryNotFound or DocumentNotFound."""
-    if (new.source_directory_id is None) == (new.file_ids is None):
-        message = "Send either source_directory_id or file_ids."
+def _files(project: Project, new: NewBatch) -> Unpacked:
+    """Return the files. Raise InvalidOptions, DirectoryNotFound, DocumentNotFound or what ``unpack`` raises."""
+    if sum(getattr(new, name) is not None for name in _SOURCES) != 1:
+        message = f"Send one of {', '.join(_SOURCES)}."
         raise InvalidOptions([OptionProblem("value_error", ("body",), message)])
     if new.file_ids is not None:
         wanted = dict.fromkeys(new.file_ids)
         found = list_documents(project=project, file_ids=wanted).in_bulk()
-        return [(file_id, found.get(file_id) or find_file(project, file_id)) for file_id in wanted]
+        return Unpacked([BatchFile(each, found.get(each) or find_file(project, each)) for each in wanted], [])
+    if new.source_file_id is not None:
+        return unpack(project=project, document=find_file(project, new.source_file_id))
     directory = directories.find_directory(project=project, directory_id=new.source_directory_id or "")
     rows = directories.list_files(directory).order_by("created_at", "pk")
-    files = [(row.pk, row.document) for row in rows[: MAX_BATCH_FILES + 1]]
+    files = [BatchFile(row.pk, row.document) for row in rows[: MAX_BATCH_FILES + 1]]
     if not 0 < len(files) <= MAX_BATCH_FILES:
         message = f"A batch needs 1 to {MAX_BATCH_FILES:,} files. Add files to the directory, or split it."
         raise InvalidOption(message, location=("body", "source_directory_id"), value=new.source_directory_id)
-    return files
+    return Unpacked(files, [])
 
 
 def _job_request(project: Project, new: NewBatch, sent: dict[str, Any]) -> JobRequest:
@@ -278,6 +308,7 @@ def _represent(batch: JobBatch, counts: dict[str, int]) -> BatchFacts:
         id=batch.pk,
         project_id=str(batch.project_id),
         source_directory_id=batch.directory_id,
+        source_file_id=batch.source_file_id or None,
         config=ConfigOfBatch(job=JobOfBatch(type="parse_v2", configuration_id=batch.configuration_id)),
         status=queries.batch_status(batch, counts),
         created_at=batch.created_at,

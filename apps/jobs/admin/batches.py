@@ -17,12 +17,12 @@ from apps.jobs.models import JobBatch
 
 @admin.register(JobBatch)
 class JobBatchAdmin(ReadOnlyAdmin):
-    list_display = ["id", "project", "configuration_id", "jobs", "created_at", "cancelled_at"]
+    list_display = ["id", "project", "configuration_id", "source_file_id", "jobs", "created_at", "cancelled_at"]
     list_select_related = ["project"]
     list_per_page = 50
     ordering = ["-created_at"]
-    search_fields = ["id", "directory_id"]
-    search_help_text = "the id of a batch or of a directory, or a part of it"
+    search_fields = ["id", "directory_id", "source_file_id"]
+    search_help_text = "the id of a batch, of a directory or of a file, or a part of it"
     actions = ["cancel"]
 
     @admin.display(description="jobs")

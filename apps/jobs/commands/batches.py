@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import NamedTuple
 
+import msgspec
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
@@ -19,6 +21,7 @@ from apps.jobs.models import JobBatch, JobBatchFile, ParseJob
 from apps.jobs.scheduling.claims import end_job
 from apps.jobs.scheduling.dispatch import dispatch_due
 from apps.jobs.states import OPEN_JOBS, JobState
+from apps.pages.model.contained_file import ContainedFile
 
 MAX_BATCH_FILES = 1000
 MAX_PURGED_PER_CALL = 200
@@ -26,33 +29,43 @@ MAX_PURGED_PER_CALL = 200
 MIN_AGE_TO_PURGE = timedelta(days=1)
 
 
+class BatchFile(NamedTuple):
+    """``source_id``: by which the batch lists the file. ``name``: its path in the file that contained it, or ""."""
+
+    source_id: str
+    document: Document
+    name: str = ""
+
+
 def create_batch(
     *,
     project: Project,
-    files: Sequence[tuple[str, Document]],
+    files: Sequence[BatchFile],
     request: JobRequest,
     configuration_id: str,
     directory_id: str = "",
+    source_file_id: str = "",
+    skipped: Sequence[ContainedFile] = (),
     api_key: ApiKey | None = None,
 ) -> JobBatch:
     """Submit a job for each file, at most ``MAX_BATCH_FILES``. Either all jobs are accepted or none.
 
-    ``files``: the id by which the batch lists each file, and the file. Raises DocumentNotFound when a file was deleted
-    meanwhile.
+    ``source_file_id``: the file that contained them; ``skipped``: those inside it that have no job. Raises
+    DocumentNotFound when a file was deleted meanwhile.
     """
     with durable_transaction():
         batch = JobBatch.objects.create(
             project=project,
             directory_id=directory_id,
+            source_file_id=source_file_id,
+            skipped=msgspec.to_builtins(list(skipped)),
             configuration_id=configuration_id,
             created_at=timezone.now(),
         )
-        jobs = [
-            submit_job(project=project, document=document, request=request, api_key=api_key) for _, document in files
-        ]
+        jobs = [submit_job(project=project, document=file.document, request=request, api_key=api_key) for file in files]
         JobBatchFile.objects.bulk_create(
-            JobBatchFile(batch=batch, job=job, source_id=source_id)
-            for (source_id, _), job in zip(files, jobs, strict=True)
+            JobBatchFile(batch=batch, job=job, source_id=file.source_id, name=file.name)
+            for file, job in zip(files, jobs, strict=True)
         )
     return batch
 

@@ -37,8 +37,8 @@ _SENTENCES = {
         "The item is no e-mail but an appointment, a contact or a task: its text was read, its other fields were not."
     ),
     "embedded_files_not_read": (
-        "Files inside the document, such as workbooks, PDFs or sounds, were not read. Send them as documents of "
-        "their own."
+        "Files inside the document, such as workbooks, PDFs or sounds, were not read. A batch parses them as documents "
+        "of their own (source_file_id)."
     ),
     "outside_content_left_out": (
         "What is outside of the visible part of slides was left out. Ask for it (out_of_bounds_content)."

@@ -51,6 +51,10 @@ class Archive:
         self._entries = {_key(entry.filename): entry for entry in entries}
         self._read: dict[str, int] = {}
 
+    def entries(self) -> list[zipfile.ZipInfo]:
+        """Return all files, also those whose names differ only in case."""
+        return [entry for entry in self._zip.infolist() if not entry.is_dir()]
+
     def names(self) -> list[str]:
         return [entry.filename for entry in self._entries.values()]
 
@@ -70,6 +74,12 @@ class Archive:
         entry = self._entries.get(_key(name))
         if entry is None:
             raise DamagedDocument(f"The file lacks a part ({posixpath.basename(name)[:80]}). Save it again.")
+        with self.opened_entry(entry) as part:
+            yield part
+
+    @contextmanager
+    def opened_entry(self, entry: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+        """Open a file of ``entries`` as ``opened`` does."""
         if entry.flag_bits & 1:
             raise EncryptedDocument
         try:

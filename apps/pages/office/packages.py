@@ -74,7 +74,7 @@ def type_of_parts(archive: Archive) -> str:
             return _MAIN_PARTS[found]
     if "META-INF/container.xml" in archive:
         return "application/epub+zip"
-    raise UnsupportedDocument("This archive is no office document. Unpack it and send its documents in a batch.")
+    raise UnsupportedDocument("This archive is no office document. Parse its documents in a batch (source_file_id).")
 
 
 def refuse_encrypted_open_document(archive: Archive, password: str | None) -> None:

@@ -31,11 +31,13 @@ from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTERS, REMOVE, UNCHECKED, remove_hidden_text
 from apps.pages.pdf.pdf_file import FONTS_MISSING, PdfFile
 from apps.pages.reading import directions, embedded_images, images
+from apps.pages.reading.contained_files import contained_files
 from apps.pages.reading.inspection import inspect_document
 from apps.pages.reading.searchable_copy import write_searchable_copy
 
 __all__ = [
     "DocumentFacts",
+    "contained_files",
     "inspect_document",
     "read_pages",
     "render_for_ocr",

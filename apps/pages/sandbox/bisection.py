@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import BinaryIO
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, cast
 
 import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure, decode_result
+from apps.pages.model.contained_file import ContainedFile
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
@@ -36,6 +38,7 @@ _CHILD_PROBLEMS = (Hangup, Late, Garbage, msgspec.DecodeError, UnicodeDecodeErro
 _MAX_FULL_TIMEOUTS = 2
 _HURRIED_SHARE = 1 / 6
 _PIECES = 4
+_SPOOLED_BYTES = 1 << 20
 # Usual pages take a hundredth of this. A slower one is read again alone, in all its time, after its forms are counted:
 # forms that draw each other without end would fill the memory of each child that loads the page.
 _FIRST_CPU_SECONDS = 1
@@ -190,6 +193,30 @@ def rendered(
         raise child.end_after(problem) from problem
     else:
         return body
+
+
+def unpacked(
+    child: Child, request: ReadRequest, *, limits: Limits, should_stop: ShouldStop | None
+) -> Iterator[tuple[ContainedFile, BinaryIO]]:
+    """Yield the files inside the child's document; each is open until the next is asked for. Raise DocumentError."""
+    try:
+        child.send(Kind.UNPACK, request)
+        kind, body = child.next_frame(within_seconds=limits.wall_seconds, should_stop=should_stop)
+        while kind == Kind.FILE:
+            file = msgspec.json.decode(body, type=ContainedFile)
+            with tempfile.SpooledTemporaryFile(max_size=_SPOOLED_BYTES) as content:
+                kind, body = child.next_frame(within_seconds=limits.wall_seconds, should_stop=should_stop)
+                while kind == Kind.PART:
+                    content.write(body)
+                    kind, body = child.next_frame(within_seconds=limits.wall_seconds, should_stop=should_stop)
+                content.seek(0)
+                yield file, cast(BinaryIO, content)
+        if kind == Kind.REFUSED:
+            raise _document_error_of(_error_of(msgspec.json.decode(body, type=Refusal)))
+        if kind != Kind.DONE:
+            raise Garbage(f"the child sent {kind.name} out of turn")
+    except _CHILD_PROBLEMS as problem:
+        raise _document_error_of(child.end_after(problem)) from problem
 
 
 def copied(

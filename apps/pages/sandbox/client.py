@@ -21,13 +21,14 @@ import msgspec
 
 from apps.pages.model import vision_image
 from apps.pages.model.blocks import EmbeddedImage, Page, PageFailure
+from apps.pages.model.contained_file import ContainedFile
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from apps.pages.model.region_table import RegionTable, decode_region_table
-from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, copied, inspect, rendered
+from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, copied, inspect, rendered, unpacked
 from apps.pages.sandbox.confinement import Limits
 from apps.pages.sandbox.open_document import FileIdentity, ReadableCopies, identity_of
 from apps.pages.sandbox.process import Child, ReaderProcess, StartProcess, reader_user
@@ -45,6 +46,9 @@ _MAX_RANGES_PER_CHILD = 8
 _MAX_IMAGE_BYTES = 4 * 48 << 20
 # A copy of a document that a repair or unpacked objects make larger.
 _COPIES, _ROOM_BYTES = 4, 64 << 20
+# All that an archive may unpack to, and a margin.
+_MAX_UNPACKED_BYTES = 576 << 20
+MAX_UNPACKED_FILES = 10_000
 
 
 class Reader:
@@ -286,6 +290,22 @@ class Reader:
                 copied(child, request, layers, out, limits=limits, should_stop=should_stop)
                 return
         raise UnplannedError
+
+    def contained_files(
+        self,
+        document: Path,
+        *,
+        password: str | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        should_stop: ShouldStop | None = None,
+    ) -> Iterator[tuple[ContainedFile, BinaryIO]]:
+        """Yield the files inside a document, each open until the next is asked for. Raise the errors of ``inspect``."""
+        limits = msgspec.structs.replace(limits, answer_bytes=_MAX_UNPACKED_BYTES)
+        try:
+            with self._child(document, limits, pages=MAX_UNPACKED_FILES) as child:
+                yield from unpacked(child, ReadRequest(password=password), limits=limits, should_stop=should_stop)
+        except Hangup as error:
+            raise UnplannedError from error
 
     def inspect_and_read(
         self,

@@ -52,12 +52,14 @@ class Kind(StrEnum):
     TABLE = "t"  # ReadRequest with one page number, a region and perhaps columns
     LAYERS = "l"  # the next part of a PDF with the text for COPY; it has no reply
     COPY = "c"  # ReadRequest with the pages of the copy, and those of them that LAYERS has
+    UNPACK = "u"  # ReadRequest; the reply has the files inside the document
     # child -> worker
     FACTS = "F"
     PAGE = "P"  # a Page or a PageFailure
     IMAGE = "I"  # a page image for OCR, or a JPEG in reply to PICTURE
     CELLS = "C"  # a RegionTable
-    PART = "B"  # the next part of the PDF in reply to COPY
+    PART = "B"  # the next part of the PDF in reply to COPY, or of a file in reply to UNPACK
+    FILE = "A"  # ContainedFile in reply to UNPACK; the parts of its content follow
     REFUSED = "E"  # Refusal: the request ends here
     DONE = "D"  # the request is complete
 

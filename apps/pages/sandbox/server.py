@@ -41,6 +41,7 @@ _ONE_DAY_SECONDS = 86_400.0
 _MAX_REQUEST_BYTES = 1 << 20
 _PART_BYTES = 1 << 18
 _MAX_TRACEBACK_CHARACTERS = 4000
+_FILE_PART_BYTES = 1 << 22
 
 
 def main(arguments: list[str]) -> None:
@@ -214,6 +215,8 @@ class DocumentChild:
             protocol.send(self._reply, Kind.FACTS, facts)
         elif kind == Kind.READ:
             self._read(request)
+        elif kind == Kind.UNPACK:
+            self._unpack(request)
         elif kind == Kind.TABLE:
             self._read_table(request)
         elif kind == Kind.COPY:
@@ -241,6 +244,15 @@ class DocumentChild:
         for page in pages:
             protocol.send_raw(self._reply, Kind.PAGE, encode_result(page))
             confinement.allow_cpu_for_another_page(request.cpu_seconds)
+
+    def _unpack(self, request: ReadRequest) -> None:
+        """Send the files inside the document, each with its content in parts."""
+        confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
+        for file, content in self._work.contained_files(self._path, password=request.password):
+            protocol.send(self._reply, Kind.FILE, file)
+            for start in range(0, len(content), _FILE_PART_BYTES):
+                protocol.send_raw(self._reply, Kind.PART, content[start : start + _FILE_PART_BYTES])
+            confinement.allow_cpu_for_another_page(self._limits.cpu_seconds)
 
     def _read_table(self, request: ReadRequest) -> None:
         """Send the table in a region of one page."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from llama_cloud.types.beta.directory_get_response import DirectoryGetResponse
 from apps.accounts.models import Project
 from apps.documents.models import Directory, DirectoryFile, Document
 from apps.jobs.commands import batches as commands
+from apps.jobs.commands import unpack
 from apps.jobs.models import JobBatch, ParseJob
 from tests.documents.long import long_document
 from tests.integration.api.conftest import PARSE, Api, Finish, code_of
@@ -230,3 +234,66 @@ def test_a_batch_outlives_its_directory_and_goes_with_its_jobs(api: Api, finish:
         api.delete(f"{PARSE}/{job}")
     assert commands.purge_empty() == 1
     assert code_of(api.get(f"{BATCHES}/{batch_id}"), 404) == "not_found"
+
+
+def zipped(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, file in files.items():
+            archive.writestr(name, file)
+    return content.getvalue()
+
+
+def test_a_batch_parses_each_document_of_an_archive(api: Api, finish: Finish) -> None:
+    files = {"may/a.pdf": long_document(1), "may/b.txt": b"Hello", "__MACOSX/._a.pdf": b"x", "c.zip": zipped(d=b"x")}
+    file_id = api.upload(zipped(**files)).json()["id"]
+
+    created = create(api, source_file_id=file_id)
+    assert created.status_code == 200, created.content
+    for job in ParseJob.objects.all():
+        finish(job.pk)
+
+    batch = api.get(f"{BATCHES}/{created.json()['id']}", {"expand": "results"}).json()
+    assert (batch["status"], batch["source_file_id"], batch["jobs"]) == ("COMPLETED", file_id, {"COMPLETED": 2})
+    assert [result["name"] for result in batch["results"]] == ["may/a.pdf", "may/b.txt"]
+    assert [(file["name"], file["code"]) for file in batch["skipped"]] == [
+        ("__MACOSX/._a.pdf", "unsupported_file_type"),
+        ("c.zip", "unsupported_file_type"),
+    ]
+    text = batch["results"][1]
+    job = api.get(f"{PARSE}/{text['job_reference']['id']}", {"expand": "markdown_full"}).json()
+    assert job["markdown_full"].strip() == "Hello"
+    assert Document.objects.get(pk=text["source_directory_file_id"]).name == "b.txt"
+
+
+def test_a_batch_parses_the_files_attached_to_a_message(api: Api) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"], mail["Date"] = "a@example.org", "b@example.org", "Invoice", "x"
+    mail.set_content("See the file.")
+    mail.add_attachment(long_document(1), maintype="application", subtype="pdf", filename="invoice.pdf")
+    file_id = api.upload(mail.as_bytes()).json()["id"]
+
+    batch_id = create(api, source_file_id=file_id).json()["id"]
+
+    results = api.get(f"{BATCHES}/{batch_id}", {"expand": "results"}).json()["results"]
+    assert [result["name"] for result in results] == ["invoice.pdf"]
+    content = api.get(f"/api/v1/beta/files/{results[0]['source_directory_file_id']}/content").json()["url"]
+    assert content
+
+
+def test_files_without_documents_inside_are_refused(api: Api) -> None:
+    for content in (zipped(), zipped(**{"a.zip": zipped()}), b"plain text"):
+        file_id = api.upload(content).json()["id"]
+        assert code_of(create(api, source_file_id=file_id), 415) == "unsupported_file_type"
+    file_id = api.upload(b"PK\x03\x04 damaged").json()["id"]
+    assert code_of(create(api, source_file_id=file_id), 422) == "document_corrupt"
+    assert code_of(create(api, source_file_id="dfl-unknown"), 404) == "not_found"
+    assert not JobBatch.objects.exists()
+
+
+def test_an_archive_of_too_many_documents_is_refused(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unpack, "MAX_BATCH_FILES", 2)
+    file_id = api.upload(zipped(**{f"{number}.txt": b"text" for number in range(3)})).json()["id"]
+
+    assert code_of(create(api, source_file_id=file_id), 422) == "invalid_option"
+    assert not ParseJob.objects.exists()

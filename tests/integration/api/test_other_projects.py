@@ -196,6 +196,7 @@ REFERENCES: list[tuple[str, str, dict[str, Any], str]] = [
     (ESTIMATE, CONFIGURATION, CONFIGURED | {"file_id": OWN_FILE}, CONFIGURATION),
     (BATCHES, "file_ids", OF_BATCH, "file_id"),
     (BATCHES, "source_directory_id", OF_BATCH, "directory_id"),
+    (BATCHES, "source_file_id", OF_BATCH, "file_id"),
     (BATCHES, HOOKS, OF_BATCH | {"file_ids": [OWN_FILE]}, "webhook_id"),
     (BATCHES, CONFIGURATION, {"config": {"job": {"type": "parse_v2", CONFIGURATION: THIS}}, "file_ids": [OWN_FILE]},
      CONFIGURATION),

@@ -23,7 +23,7 @@ from apps.accounts.models import Project
 from apps.documents import storage
 from apps.documents.models import Directory, DirectoryFile, Document, Removal
 from apps.jobs.commands import clean_up, delete_project
-from apps.jobs.commands.batches import create_batch
+from apps.jobs.commands.batches import BatchFile, create_batch
 from apps.jobs.commands.configurations import save_configuration
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.models import PageAnswer, ParseJob
@@ -81,7 +81,7 @@ def doomed(submit: Submit) -> Project:
     directory = Directory.objects.create(project=owner, name=CANARY)
     DirectoryFile.objects.create(directory=directory, document=ended.document, display_name=CANARY, unique_id=CANARY)
     request = JobRequest(mode="fast", tier="fast", version="latest")
-    create_batch(project=owner, files=[(CANARY, ended.document)], request=request, configuration_id=CANARY)
+    create_batch(project=owner, files=[BatchFile(CANARY, ended.document)], request=request, configuration_id=CANARY)
     save_configuration(project=owner, name=CANARY, parameters={"note": CANARY})
     idempotency.claim_key(project=owner, key=CANARY, fingerprint="0" * 64)
     call = {"project_id": owner.pk, "job_id": ended.pk, "page_number": 1, "page_parser": "llm", "model": "m"}

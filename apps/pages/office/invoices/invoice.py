@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from apps.pages.model.text.safe_text import clean
 from apps.pages.office import xml_parts
 from apps.pages.office.invoices import terms
 from apps.pages.office.invoices.terms import CII, UBL, Section
+from apps.pages.office.sources import Source, bytes_of
 from apps.pages.office.xml_parts import Element
 
 _UBL_NAMES = "urn:oasis:names:specification:ubl:schema:xsd:"
@@ -63,6 +65,18 @@ def read(content: bytes) -> Invoice | None:
     root = xml_parts.parsed(content, has_long_texts=True)
     syntax = _NAMESPACES.get(str(root.tag).partition("}")[0].lstrip("{"))
     return _Reader(root, syntax).read() if syntax else None
+
+
+def files_of(source: Source) -> Iterator[tuple[Attachment, bytes]]:
+    """Yield the files inside an invoice; b"" for one that is damaged. Raise DamagedDocument, TooManyElements."""
+    root = xml_parts.parsed(bytes_of(source), has_long_texts=True)
+    for number, element in enumerate(root.iter(*(f"{{*}}{name}" for name in _FILES)), start=1):
+        facts = Attachment(_line(element.get("filename"))[:200] or str(number), _line(element.get("mimeCode"))[:200])
+        try:
+            content = base64.b64decode("".join((element.text or "").split()), validate=True)
+        except ValueError:
+            content = b""
+        yield facts, content
 
 
 class _Reader:

@@ -25,6 +25,7 @@ from apps.pages.office import media_types, office_file
 from apps.pages.office.drawing.pictures import CID, with_images_inside
 from apps.pages.office.office_file import OfficeFile
 from apps.pages.office.paged_blocks import Content, PagedBlocks
+from apps.pages.office.sources import Source, bytes_of
 
 MAX_NESTED_MESSAGES = 3
 MAX_ATTACHMENTS = 1_000
@@ -146,11 +147,20 @@ class MailFile:
             return None
         options = msgspec.structs.replace(self._options, suffix=PurePosixPath(file.name).suffix)
         media_type = media_types.media_type_of(content, head, options)
-        if media_type in MODULES:
-            read: Callable[[bytes, OfficeOptions], Mail] = import_module(MODULES[media_type]).read
-            return read(content, options) if depth < MAX_NESTED_MESSAGES else None
+        if is_message(media_type):
+            return read(content, media_type, options) if depth < MAX_NESTED_MESSAGES else None
         document = office_file.open_content(content, media_type, options)
         return document if document.facts.page_count else None
+
+
+def is_message(media_type: str) -> bool:
+    return media_type in MODULES
+
+
+def read(source: Source, media_type: str, options: OfficeOptions) -> Mail:
+    """Return what a message says. Raise DocumentError, RecursionError."""
+    mail: Mail = import_module(MODULES[media_type]).read(bytes_of(source), options)
+    return mail
 
 
 def text_blocks(text: str) -> Iterator[Block]:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from apps.accounts.models import Project
 from apps.documents import services as documents
-from apps.jobs.commands.batches import create_batch
+from apps.jobs.commands.batches import BatchFile, create_batch
 from apps.jobs.commands.submit import JobRequest
 from apps.jobs.models import JobBatch, ParseJob
 from tests.documents.long import long_document
@@ -23,7 +23,7 @@ BATCHES = "/admin/jobs/jobbatch/"
 def batch(project: Project) -> JobBatch:
     stored = documents.store_upload(project=project, name="a.pdf", content=io.BytesIO(long_document(1)))
     request = JobRequest(mode="fast", tier="fast", version="latest")
-    files = [(stored.pk, stored)] * 2
+    files = [BatchFile(stored.pk, stored)] * 2
     return create_batch(project=project, files=files, request=request, configuration_id="cfg-PARSE_FAST")
 
 
