@@ -34,6 +34,7 @@ from apps.jobs import queries
 from apps.jobs.models import ParseJob
 from apps.pages.output.sheet_names import SheetNames, SheetTable
 from apps.pages.output.spreadsheet import write_workbook
+from apps.parsing.answers.markup.html import table_of
 
 SPREADSHEET = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PDF = "application/pdf"
@@ -180,7 +181,9 @@ def _tables(job: ParseJob) -> Iterator[SheetTable]:
                 heading = item["value"]
             elif item["type"] == "table":
                 count += 1
-                yield SheetTable(names.unique(heading or f"Page {page.number}, table {count}"), item["rows"])
+                name = heading or page.metadata.get("sheet_name") or f"Page {page.number}, table {count}"
+                cells = [cell for draft in table_of(item["html"]) for cell in draft.cells]
+                yield SheetTable(names.unique(name), item["rows"], cells)
 
 
 def _structured_pages(job: ParseJob) -> dict[int, dict[str, Any]]:

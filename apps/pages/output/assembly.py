@@ -267,17 +267,18 @@ class _Writer:
             self._write_text(written.text, self._options.page_separator)
         self._pages += 1
 
-    def _add_tables(self, page: Page, blocks: Iterable[Block]) -> None:
+    def _add_tables(self, page: Page, blocks: Sequence[Block]) -> None:
         """Note the tables of a page for the workbook, each with the name of its sheet."""
         count = 0
-        for block in blocks:
+        for previous, block, following in zip([None, *blocks], blocks, [*blocks[1:], None], strict=False):
             if block.type is BlockType.HEADING:
                 self._heading = block.text
             elif block.type is BlockType.TABLE:
                 count += 1
-                heading = self._heading if self._options.guesses_sheet_names else ""
-                name = self._sheets.unique(heading or page.sheet_name or f"Page {page.number}, table {count}")
-                self.tables.append(SheetTable(name, render.grid_of(block.cells)))
+                captions = [each.text for each in (previous, following) if each and each.type is BlockType.CAPTION]
+                title = (captions[0] if captions else self._heading) if self._options.guesses_sheet_names else ""
+                name = self._sheets.unique(title or page.sheet_name or f"Page {page.number}, table {count}")
+                self.tables.append(SheetTable(name, render.grid_of(block.cells), block.cells))
 
     def write_failure(self, failure: PageFailure) -> None:
         number = failure.number

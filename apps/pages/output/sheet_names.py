@@ -6,16 +6,23 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from apps.pages.model.blocks import Cell
+
 MAX_NAME_CHARACTERS = 31
 _NOT_ALLOWED = re.compile(r"[\[\]:*?/\\\x00-\x1f\x7f]+")
 _RESERVED = "history"
 
 
 class SheetTable(NamedTuple):
-    """A table with the name of its sheet, which must be unique and have at most 31 characters."""
+    """A table with the name of its sheet, which must be unique and have at most 31 characters.
+
+    ``rows``: a full rectangle of texts. ``cells``: some or all of the table's cells; those over several rows or columns
+    are merged, and header cells at the top stay in view.
+    """
 
     sheet: str
     rows: Sequence[Sequence[str]]
+    cells: Sequence[Cell] = ()
 
 
 class SheetNames:
