@@ -13,9 +13,10 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from apps.cli.documents import local_document
+from apps.cli.folders import is_many, parse_many
 from apps.cli.options import UsageError, add_arguments, check_options, read_password
 from apps.cli.progress import Progress, attachments_line, write_line
 from apps.core.outbound.public_addresses import UrlNotAllowed
@@ -23,6 +24,9 @@ from apps.pages.model.errors import DocumentError, NoPictureOfPage, ParseError
 from apps.pages.model.warnings import describe
 from apps.pages.output.exports.options import FILE_NAMES, PLACE_WORDS
 from parse_project import env
+
+if TYPE_CHECKING:
+    from apps.pages.sandbox.client import Reader
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 SECTIONS = ("text", "markdown", "items", "metadata")
@@ -33,7 +37,7 @@ exit codes:
   1    unexpected error in Leafmill
   2    invalid command: an option, a setting, an unreadable file, a mode that is not available
   3    the document was refused: damaged, encrypted, unsupported, too long, without the pages asked for, over a quota
-  4    some pages failed; the result of the others was printed
+  4    some pages failed, or some documents of a folder; the results of the others were written
   5    the server could not be reached, refused the key or failed
   130  interrupted
 
@@ -45,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command with ``arguments`` (without the program's name) and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="manage.py parse",
-        description="Parse one document and print its Markdown.",
+        description="Parse a document and print its Markdown, or the documents of a folder or archive into files.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -87,6 +91,13 @@ def parse(options: argparse.Namespace) -> int:
     """
     check_options(options)
     password = read_password(options.password_file) if options.password_file else None
+    if is_many(options.source):
+        return parse_many(options, lambda each, reader: parse_one(each, password, reader))
+    return parse_one(options, password)
+
+
+def parse_one(options: argparse.Namespace, password: str | None, reader: Reader | None = None) -> int:
+    """Parse or estimate one document as ``parse`` does. ``reader``: a running one, for many documents."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-")))
         if options.estimate:
@@ -100,12 +111,14 @@ def parse(options: argparse.Namespace) -> int:
 
             has_failed_pages = parse_on_server(options, password, folder, Progress(quiet=options.quiet))
         else:
-            has_failed_pages = parse_here(options, password, folder, stack)
+            has_failed_pages = parse_here(options, password, folder, stack, reader)
         write_output(options.output, lambda out: write_result(options.format, folder, out))
     return PARTIAL if has_failed_pages else OK
 
 
-def parse_here(options: argparse.Namespace, password: str | None, folder: Path, stack: ExitStack) -> bool:
+def parse_here(
+    options: argparse.Namespace, password: str | None, folder: Path, stack: ExitStack, reader: Reader | None = None
+) -> bool:
     """Parse the document in this process and write the outputs into ``folder``. Return whether pages failed."""
     from apps.pages.sandbox.client import Reader
     from apps.pages.sandbox.process import reader_user
@@ -114,7 +127,7 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
         reader_user()
     except ValueError as error:
         raise UsageError("invalid_option", f"{error}.") from error
-    reader = stack.enter_context(Reader())
+    reader = reader or stack.enter_context(Reader())
     reader.start()  # the reader process imports the PDF libraries while this one imports the rest
     from apps.cli.document_options import office_options, reader_options, render_options
     from apps.cli.local import Reading, parse_document
@@ -168,7 +181,8 @@ def parse_here(options: argparse.Namespace, password: str | None, folder: Path, 
     for failure in result.failures:
         write_line(f"page {failure.number}: {failure.code}: {failure.detail}")
     if result.facts.attachments:
-        write_line(attachments_line([attachment.name for attachment in result.facts.attachments]))
+        names = [attachment.name for attachment in result.facts.attachments]
+        write_line(attachments_line(names, result.facts.media_type))
     unread = ["needs_ocr"] if result.pages_needing_ocr else []
     for code in [*result.facts.warnings, *unread, *result.warnings]:
         write_line(f"{code}: {describe(code)}")

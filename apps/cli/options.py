@@ -32,7 +32,11 @@ class UsageError(Exception):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="FILE|URL|-", help="the document: a file, an http(s) URL, or - for stdin")
+    parser.add_argument(
+        "source",
+        metavar="FILE|FOLDER|URL|-",
+        help="a file, a folder or .zip archive of files, an http(s) URL, or - for stdin",
+    )
     parser.add_argument("--mode", choices=MODES, default="fast", help="how pages are parsed (default: fast)")
     parser.add_argument("--pages", default="", metavar="1,3-5", help="only these pages, counted from 1")
     parser.add_argument(
@@ -42,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TOP,RIGHT,BOTTOM,LEFT",
         help="margins that are not read, as shares of the page: 0.1,0,0.1,0 leaves out a tenth at its top and foot",
     )
-    parser.add_argument("-o", "--output", metavar="PATH", help="write the result to this file instead of stdout")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="write the result to this file instead of stdout; of many documents, into this folder",
+    )
     parser.add_argument("--format", choices=(*FORMATS, *FILE_NAMES), default="markdown", help="(default: markdown)")
     parser.add_argument(
         "--boxes",

@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from apps.pages.model.media_types import PDF
+
 MAX_LISTED = 5
 
 
@@ -50,8 +52,8 @@ def write_line(text: str) -> None:
     sys.stderr.flush()
 
 
-def attachments_line(names: Sequence[str]) -> str:
-    """Return the line that says which files are attached to the document."""
+def attachments_line(names: Sequence[str], media_type: str) -> str:
+    """Return the line that names the files attached to a document. Those of a PDF are not parsed."""
     listed = ", ".join(name or "(without a name)" for name in names[:MAX_LISTED])
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return f"attached files, not parsed: {listed}{more}"
+    return f"attached files{', not parsed' if media_type == PDF else ''}: {listed}{more}"

@@ -69,9 +69,10 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
         result = content(get(http, f"/api/v2/parse/{job['id']}", expand=list(expand)))
 
         job, pages = result["job"], (result.get("metadata") or {}).get("pages") or ()
-        attached = (result.get("job_metadata") or {}).get("attachments")
+        metadata = result.get("job_metadata") or {}
+        attached = metadata.get("attachments")
         if attached:
-            write_line(attachments_line([attachment["name"] for attachment in attached]))
+            write_line(attachments_line([attachment["name"] for attachment in attached], metadata["media_type"]))
         fallbacks = fallback_lines(pages)
         for warning in job.get("warnings") or ():
             if not (fallbacks and warning["code"] == "fallback_used"):

@@ -187,7 +187,7 @@ def test_only_the_requested_pages_are_parsed(long: Path) -> None:
     ("arguments", "code", "message"),
     [
         (["nothing.pdf"], 2, b"file_unreadable"),
-        (["."], 2, b"file_unreadable: . is not a regular file. Check the path"),
+        (["."], 2, b"invalid_option: A folder or archive has many results"),
         (["SMALL", "--pages", "2-1"], 2, b"invalid_option: The range 2-1 goes backwards"),
         (["SMALL", "--pages", "first"], 2, b"invalid_option: 'first' is not a page"),
         (["SMALL", "--languages", "xx"], 2, b"invalid_option: 'xx' is not a language"),
@@ -334,3 +334,49 @@ def test_the_command_imports_no_django(small: Path) -> None:
 
     loaded = set(done.stdout.decode().split())
     assert not loaded & {"django", "celery", "pypdfium2", "pikepdf", "liteparse", "httpx"}
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """A folder with two documents, a damaged one, a hidden file and one that is no document."""
+    folder = tmp_path / "many"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "a.txt").write_bytes(b"Hello")
+    (folder / "inner" / "b.pdf").write_bytes(small_pdf())
+    (folder / "inner" / "c.docx").write_bytes(b"PK\x03\x04 damaged")
+    (folder / ".hidden.txt").write_bytes(b"Hidden")
+    (folder / "d.bin").write_bytes(bytes(100))
+    return folder
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def test_the_documents_of_a_folder_have_a_result_each(many: Path, tmp_path: Path) -> None:
+    result = parse(many, "-o", tmp_path / "results", "-q")
+
+    assert result.returncode == 4, result.stderr
+    assert names_in(tmp_path / "results") == ["a.txt.md", "inner/b.pdf.md"]
+    assert (tmp_path / "results" / "inner" / "b.pdf.md").read_text() == "Ready\n"
+    assert b"inner/c.docx: document_corrupt: " in result.stderr
+    assert b"d.bin: unsupported_file_type: " in result.stderr
+
+
+def test_the_documents_of_an_archive_have_a_result_each(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        archive.writestr("../inner/a.txt", b"Hello")
+        archive.writestr("inner/b.pdf", small_pdf())
+        archive.writestr("__MACOSX/._b.pdf", b"x")
+    result = parse(tmp_path / "many.zip", "-o", tmp_path / "results", "--format", "text", "-q")
+
+    assert result.returncode == 0, result.stderr
+    assert names_in(tmp_path / "results") == ["inner/a.txt.txt", "inner/b.pdf.txt"]
+    assert b"__MACOSX/._b.pdf: unsupported_file_type: " in result.stderr
+
+
+def test_many_documents_need_a_folder_for_their_results(many: Path) -> None:
+    result = parse(many)
+
+    assert (result.returncode, result.stdout) == (2, b"")
+    assert b"-o FOLDER" in result.stderr

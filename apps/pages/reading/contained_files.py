@@ -129,7 +129,9 @@ def _in_pdf(path: str, password: str | None) -> Iterator[tuple[str, bytes | Pars
 def _is_hidden(name: str) -> bool:
     parts = PurePosixPath(name.replace("\\", "/")).parts
     return bool(parts) and (
-        "__MACOSX" in parts or any(part.startswith(".") for part in parts) or parts[-1].lower() in _HIDDEN_NAMES
+        "__MACOSX" in parts
+        or any(part.startswith(".") and part.strip(".") for part in parts)
+        or parts[-1].lower() in _HIDDEN_NAMES
     )
 
 
