@@ -10,9 +10,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import msgspec
 import psutil
@@ -47,11 +49,23 @@ class OcrRequest(msgspec.Struct, frozen=True):
     """How to read the page image that follows. ``languages``: codes; none: detect the script.
 
     ``parts``: the widths and heights in pixels of pictures below each other, each of which is read on its own.
+    ``only_barcodes``: no text is read.
     """
 
     languages: tuple[str, ...] = ()
     high_resolution: bool = False
     parts: tuple[tuple[int, int], ...] = ()
+    only_barcodes: bool = False
+
+    @classmethod
+    def of_order(cls, order: Mapping[str, Any]) -> OcrRequest:
+        """Return the request of the task ``render_page``; a service of an older release sends fewer fields."""
+        return cls(
+            languages=tuple(order.get("languages") or ()),
+            high_resolution=bool(order.get("high_resolution")),
+            parts=tuple((int(width), int(height)) for width, height in order.get("parts") or ()),
+            only_barcodes=bool(order.get("only_barcodes")),
+        )
 
     @property
     def pages(self) -> int:

@@ -85,7 +85,7 @@ def _reply(reader: PageReader, request: OcrRequest, raw: bytes) -> OcrReply:
     try:
         image = decode_ocr_image(raw)
         pixels = np.frombuffer(image.pixels, np.uint8).reshape(image.height, image.width)
-        how = Request(image.dpi, languages.find_all(request.languages), request.high_resolution)
+        how = Request(image.dpi, languages.find_all(request.languages), request.high_resolution, request.only_barcodes)
         found = read_sheet(reader, pixels, how, request.parts) if request.parts else reader.recognize(pixels, how)
         return OcrReply(recognition=msgspec.Raw(encode_recognition(found)))
     except ParseError as error:

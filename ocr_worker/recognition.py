@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from apps.pages.model.blocks import Barcode
 from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import OcrAttempt, Recognition
 from apps.pages.model.text import languages as languages_
 from apps.pages.model.text.languages import LATIN, Language
 from ocr_worker import script_detection
+from ocr_worker.barcodes import find_barcodes
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.images import preparation
@@ -58,11 +60,15 @@ SCRIPT_NOT_READ = "script_not_read"
 
 
 class Request(NamedTuple):
-    """How to read a page. ``dpi`` of the image; without ``languages`` the script is detected."""
+    """How to read a page. ``dpi`` of the image; without ``languages`` the script is detected.
+
+    ``only_barcodes``: no text is read.
+    """
 
     dpi: float
     languages: tuple[Language, ...] = ()
     high_resolution: bool = False
+    only_barcodes: bool = False
 
 
 class Reading(NamedTuple):
@@ -89,6 +95,9 @@ class PageReader:
     def recognize(self, image: Gray, request: Request) -> Recognition:
         """Read one page. Raise LanguagePackMissing if no engine knows the languages."""
         started = time.monotonic()
+        barcodes, image = find_barcodes(image, request.dpi)
+        if request.only_barcodes:
+            return _without_text(image, request.dpi, barcodes, round(time.monotonic() - started, 3))
         page, sample = self._upright(image, request)
         readings: list[Reading] = []
         warnings: tuple[str, ...] = ()
@@ -119,6 +128,7 @@ class PageReader:
             seconds=seconds,
             attempts=tuple(reading.attempt for reading in readings),
             warnings=warnings,
+            barcodes=barcodes,
         )
 
     def _upright(self, image: Gray, request: Request) -> tuple[Straight, script_detection.Sample]:
@@ -245,6 +255,12 @@ class PageReader:
         text = self._old_print_engine.read_strips([cut_out(page.image, line) for line in longest], old)
         letters = sum(character.isalpha() for character in text)
         return old if text.count("ſ") > _LONG_S_SHARE * max(letters, 1) else ()
+
+
+def _without_text(image: Gray, dpi: float, barcodes: tuple[Barcode, ...], seconds: float) -> Recognition:
+    """Return the recognition of an image of which only bar codes were read."""
+    height, width = (round(pixels * 72.0 / dpi, 2) for pixels in image.shape)
+    return Recognition((), (), width, height, 0, 0.0, "", "", (), 0.0, seconds, (), barcodes=barcodes)
 
 
 def _any_language_of(script: str) -> Language:

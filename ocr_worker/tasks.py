@@ -56,9 +56,7 @@ def recognize_page(order: dict[str, Any] | None) -> dict[str, Any] | None:
     try:
         with _keep_lease(order):
             image = transfer.fetch(order["image"])
-            parts = tuple((int(width), int(height)) for width, height in order.get("parts") or ())
-            request = OcrRequest(tuple(order.get("languages") or ()), bool(order.get("high_resolution")), parts)
-            transfer.deliver(order["answer"], _engine().recognize(image, request))
+            transfer.deliver(order["answer"], _engine().recognize(image, OcrRequest.of_order(order)))
     except ParseError as error:
         logger.warning("Page %s of %s: %s: %s", order.get("page"), order.get("job"), error.code, error.detail)
         outcome |= {"code": error.code, "detail": error.detail}

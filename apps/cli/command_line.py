@@ -149,6 +149,7 @@ def parse_here(
             reader,
             languages=tuple(filter(None, options.languages.split(","))),
             high_resolution=options.high_res_ocr,
+            barcodes=options.barcodes,
             processes=env.ocr_processes(),
             dpi=float(env.ocr_dpi()),
             quiet=options.quiet,

@@ -33,6 +33,7 @@ class LocalOcr:
         *,
         languages: tuple[str, ...],
         high_resolution: bool,
+        barcodes: bool = False,
         processes: int,
         dpi: float,
         quiet: bool,
@@ -42,6 +43,7 @@ class LocalOcr:
         self._reader = reader
         self._languages = languages
         self._high_resolution = high_resolution
+        self._barcodes = barcodes
         self._processes = processes
         self._dpi = dpi * (1.5 if high_resolution else 1.0)
         self._quiet = quiet
@@ -54,7 +56,7 @@ class LocalOcr:
         self, results: Sequence[Result], document: Path, *, password: str | None, media_type: str, limits: Limits
     ) -> list[Result]:
         """Return the pages in the same order, with recognised text on those that need OCR."""
-        to_recognize = [page for page in results if isinstance(page, Page) and page.needs_ocr]
+        to_recognize = [page for page in results if isinstance(page, Page) and self._is_read(page)]
         if not to_recognize:
             return list(results)
         from apps.pages.layout.picture_sheet import sheet_of
@@ -86,19 +88,24 @@ class LocalOcr:
                     engine = EngineProcess(settings())
                 try:
                     parts = tuple((each.width, each.height) for each in sheet)
-                    raw = engine.recognize(image, OcrRequest(self._languages, self._high_resolution, parts))
+                    request = OcrRequest(self._languages, self._high_resolution, parts, not page.needs_ocr)
+                    raw = engine.recognize(image, request)
                 finally:
                     self._free.append(engine)
                 return apply_recognition(page, decode_recognition(raw), word_boxes=self._word_boxes)
             except PageError as error:
                 if page.needs_ocr != NO_TEXT_LAYER:
                     write_line(f"page {page.number}: {error.code}: {error.detail}")
-                    return msgspec.structs.replace(page, warnings=(*page.warnings, "text_layer_only"))
+                    code = "text_layer_only" if page.needs_ocr else "barcodes_not_read"
+                    return msgspec.structs.replace(page, warnings=(*page.warnings, code))
                 return PageFailure(number=page.number, code=error.code, detail=error.detail)
 
         with ThreadPoolExecutor(min(self._processes, len(to_recognize)), thread_name_prefix="ocr") as pool:
             recognized = {page.number: page for page in pool.map(read, to_recognize)}
         return [recognized.get(page.number, page) for page in results]
+
+    def _is_read(self, page: Page) -> bool:
+        return bool(page.needs_ocr) or (self._barcodes and not page.structured)
 
     def __enter__(self) -> LocalOcr:
         return self

@@ -64,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--languages", default="", metavar="de,fr", help="languages of scans, the main one first")
     parser.add_argument("--no-ocr", action="store_true", help="use text layers only")
     parser.add_argument("--high-res-ocr", action="store_true", help="run OCR at a higher resolution; slower")
+    parser.add_argument("--barcodes", action="store_true", help="look for bar codes on all pages, not only on scans")
     parser.add_argument("--ignore-hidden-text", action="store_true", help="leave out text that people cannot see")
     parser.add_argument(
         "--option",

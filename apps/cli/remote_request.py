@@ -28,6 +28,7 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
                 "languages": options.languages.split(",") if options.languages else None,
                 "disable_ocr": options.no_ocr or None,
                 "high_res_ocr": options.high_res_ocr or None,
+                "barcodes": options.barcodes or None,
             },
             "ignore": {"ignore_hidden_text": options.ignore_hidden_text or None},
         },

@@ -256,7 +256,7 @@ _LANGUAGES: Any = sorted(languages.languages_by_spelling())
 
 
 class OcrParameters(Options):
-    """``disable_ocr`` and ``high_res_ocr`` are an addition; LlamaParse has them in its first API."""
+    """``disable_ocr``, ``high_res_ocr`` and ``barcodes`` are an addition; LlamaParse's first API has the first two."""
 
     languages: (
         Annotated[
@@ -267,6 +267,9 @@ class OcrParameters(Options):
     ) = None
     disable_ocr: bool | None = None
     high_res_ocr: bool | None = None
+    barcodes: (
+        Annotated[bool, Field(description="also looks for bar codes and QR codes on pages that need no OCR")] | None
+    ) = None
 
 
 class Ignore(Options):

@@ -140,6 +140,11 @@ class JobOptions(Options):
         return bool(self._ocr.high_res_ocr)
 
     @property
+    def finds_barcodes(self) -> bool:
+        """Bar codes are looked for on pages that need no OCR, too."""
+        return bool(self._ocr.barcodes)
+
+    @property
     def ignores_text_in_images(self) -> bool:
         return bool(self._ignore.ignore_text_in_image)
 

@@ -64,7 +64,7 @@ FIELDS: dict[str, FormField] = {
     "bbox_left": FormField("number", "crop_box.left"),
     # Text
     **_handled("text", "language"),
-    **_named("switch", _OCR, "disable_ocr", "high_res_ocr"),
+    **_named("switch", _OCR, "disable_ocr", "high_res_ocr", "barcodes"),
     "skip_diagonal_text": FormField("switch", f"{_IGNORE}.ignore_diagonal_text"),
     "remove_hidden_text": FormField("switch", f"{_IGNORE}.ignore_hidden_text"),
     **_named(

@@ -76,6 +76,7 @@ class ImageItem(LocatedItem):
     caption: str
     url: str
     embedded: EmbeddedFile | None = None
+    barcode: Annotated[str | None, Field(description="the kind of the code that the picture shows")] = None
 
 
 class TableItem(LocatedItem):
@@ -148,6 +149,23 @@ class FailedPage(BaseModel):
     error: str
 
 
+class BarcodeBox(BaseModel):
+    """In points from the top left corner of the page."""
+
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+class PageBarcode(BaseModel):
+    """A bar code or matrix code; ``bbox`` is missing where its place is not known."""
+
+    format: Annotated[str, Field(description="such as QR code, EAN-13, Code 128, Data Matrix")]
+    value: str
+    bbox: BarcodeBox | None = None
+
+
 class MetadataOfPage(BaseModel):
     """What is known about a page; a fact that says nothing is left out."""
 
@@ -163,6 +181,7 @@ class MetadataOfPage(BaseModel):
     cost_optimized: bool | None = None
     hidden_text: list[str] | None = None
     pictures_left_out: int | None = None
+    barcodes: list[PageBarcode] | None = None
     quality: dict[str, str | int] | None = None
     page_label: str | None = None
     printed_page_number: str | None = None

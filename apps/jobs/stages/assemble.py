@@ -30,6 +30,7 @@ from apps.jobs.states import JobState, PageState, Stage, job_outcome
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.document_facts import NAMED_FACTS
 from apps.pages.model.errors import ParseError
+from apps.pages.model.ocr_reasons import BARCODES
 from apps.pages.model.page_numbers.labels import LabelRange
 from apps.pages.model.warnings import describe
 from apps.pages.output.assembly import Assembly, RenderOptions, assemble
@@ -160,7 +161,8 @@ def accepted_pages(job: ParseJob) -> Iterator[Page | PageFailure]:
             yield PageFailure(row.number, row.error_code, row.error_detail)
             continue
         if row.needs_ocr and row.error_code and not row.fallback:  # OCR failed, the text layer was kept
-            page = msgspec.structs.replace(page, warnings=(*page.warnings, "text_layer_only"))
+            code = "barcodes_not_read" if row.needs_ocr == BARCODES else "text_layer_only"
+            page = msgspec.structs.replace(page, warnings=(*page.warnings, code))
         if row.mode:
             warnings = (*page.warnings, "fallback_used") if row.fallback else page.warnings
             page = msgspec.structs.replace(page, warnings=warnings, parsing=how_parsed(row))

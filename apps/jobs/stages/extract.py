@@ -16,6 +16,7 @@ from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail_pages, pages_of
 from apps.jobs.scheduling.moves import move_pages
+from apps.jobs.stages.recognize import reason_for_ocr
 from apps.jobs.stages.step_work import password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
@@ -73,7 +74,7 @@ def extract_range(claim: Claim) -> None:
     good: dict[str, list[int]] = defaultdict(list)
     for page in pages:
         if isinstance(page, Page):
-            good[page.needs_ocr].append(page.number)
+            good[reason_for_ocr(job, page)].append(page.number)
     with transaction.atomic():
         if not complete(claim):
             return

@@ -39,10 +39,10 @@ from apps.jobs.stages.page_contents import stored_page
 from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage, StepState
 from apps.pages.layout.picture_sheet import sheet_of
-from apps.pages.model.blocks import EmbeddedImage, encode_page
+from apps.pages.model.blocks import EmbeddedImage, Page, encode_page
 from apps.pages.model.errors import PageError, Stopped, page_error
 from apps.pages.model.media_types import is_structured
-from apps.pages.model.ocr_reasons import TEXT_IN_PICTURE
+from apps.pages.model.ocr_reasons import BARCODES, TEXT_IN_PICTURE
 from apps.pages.model.recognition import decode_recognition
 from apps.pages.sandbox import client
 
@@ -56,6 +56,12 @@ _IMAGE_GONE = "image_gone"
 # A worker without access to our storage never finds the image. The delay keeps such a page from being rendered in a
 # tight loop.
 _DELAY_AFTER_IMAGE_GONE = timedelta(seconds=5)
+
+
+def reason_for_ocr(job: ParseJob, page: Page) -> str:
+    """Return why a page goes to OCR: its own reason, or that the job looks for bar codes; "" if it does not."""
+    looks_for_codes = job.parsed_options.finds_barcodes and not page.structured
+    return page.needs_ocr or (BARCODES if looks_for_codes else "")
 
 
 def pages_to_recognize(job: ParseJob, needs: Iterable[tuple[int, str]]) -> list[int]:
@@ -131,6 +137,7 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
                 "languages": options.ocr_languages,
                 "high_resolution": options.high_resolution_ocr,
                 "parts": [(image.width, image.height) for image in sheet],
+                "only_barcodes": pages_of(step).filter(needs_ocr=BARCODES).exists(),
                 "alive_every_seconds": settings.LEASE_RENEWAL_SECONDS,
             }
     return None  # ``record_errors`` has caught an error

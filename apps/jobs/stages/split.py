@@ -24,7 +24,7 @@ from apps.jobs.stages import long_documents
 from apps.jobs.stages.annotations.copied_pages import copy_pages, must_read_again, source_of, wanted_pages_of
 from apps.jobs.stages.assemble import write_result
 from apps.jobs.stages.extract import make_ranges
-from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize
+from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize, reason_for_ocr
 from apps.jobs.stages.step_work import password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
@@ -88,7 +88,9 @@ def _split(claim: Claim) -> None:
 def _store_short_document(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure]) -> None:
     """Store the pages of a short document. Start OCR if a page needs it; otherwise assemble in this process at once."""
     job = claim.job
-    needs_ocr = pages_to_recognize(job, ((page.number, page.needs_ocr) for page in pages if isinstance(page, Page)))
+    needs_ocr = pages_to_recognize(
+        job, ((page.number, reason_for_ocr(job, page)) for page in pages if isinstance(page, Page))
+    )
     content = storage.page_content(job.pk, first=pages[0].number, last=pages[-1].number, attempt=claim.attempt)
     storage.write(content, b"".join(encode_pages(pages)))
     rows = []
@@ -97,7 +99,7 @@ def _store_short_document(claim: Claim, facts: DocumentFacts, pages: Sequence[Pa
         if isinstance(page, PageFailure):
             row.state, row.error_code, row.error_detail = PageState.FAILED, page.code, page.detail
         else:
-            row.state, row.content, row.needs_ocr = PageState.SUCCEEDED, content, page.needs_ocr
+            row.state, row.content, row.needs_ocr = PageState.SUCCEEDED, content, reason_for_ocr(job, page)
         rows.append(row)
     with transaction.atomic():
         if not complete(claim):

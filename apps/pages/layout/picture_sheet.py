@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from apps.pages.layout import rotated_pages
-from apps.pages.model.blocks import Block, BlockType, EmbeddedImage, Page
+from apps.pages.layout.barcodes import MIN_PICTURE_SHARE, described, picture_of
+from apps.pages.model.blocks import Barcode, Block, BlockType, EmbeddedImage, Page
 from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS
 from apps.pages.model.recognition import Recognition
@@ -59,20 +60,33 @@ def with_pictures_read(page: Page, recognition: Recognition, lay_out: Callable[[
     sheet = sheet_of(page)
     read = {image.name: part for image, part in zip(sheet, recognition.parts, strict=False)}
     blocks: list[Block] = []
+    codes: list[Barcode] = []
     has_unread = False
     for block in page.blocks:
-        blocks.append(block)
-        if block.type is not BlockType.PICTURE:
+        part = read.get(block.image.name) if block.image is not None and block.type is BlockType.PICTURE else None
+        if part is None:
+            blocks.append(block)
+            is_picture = block.type is BlockType.PICTURE
+            has_unread = has_unread or (is_picture and (block.image is None or is_legible(block.image)))
             continue
-        part = read.get(block.image.name) if block.image is not None else None
-        if part is not None:
-            blocks += [_in_picture(found, part, block.box) for found in lay_out(part) if found.text or found.cells]
-        has_unread = has_unread or (part is None and (block.image is None or is_legible(block.image)))
-    codes = [code for code in page.warnings if has_unread or code != _PICTURES_NOT_READ]
-    codes += [code for part in read.values() for code in part.warnings]
+        texts = [found for found in lay_out(part) if found.text or found.cells]
+        placed = [_placed_code(code, part, block.box) for code in part.barcodes]
+        codes += placed
+        whole = _code_of_picture(block, part)
+        blocks.append(block if whole is None else described(block, placed[whole]))
+        blocks += [picture_of(code) for index, code in enumerate(placed) if index != whole]
+        blocks += [_in_picture(found, part, block.box) for found in texts]
+    warnings = [code for code in page.warnings if has_unread or code != _PICTURES_NOT_READ]
+    warnings += [code for part in read.values() for code in part.warnings]
     if any(part.lines and part.confidence < _MIN_CONFIDENCE for part in read.values()):
-        codes.append("ocr_low_confidence")
-    return msgspec.structs.replace(page, blocks=tuple(blocks), warnings=tuple(dict.fromkeys(codes)), needs_ocr="")
+        warnings.append("ocr_low_confidence")
+    return msgspec.structs.replace(
+        page,
+        blocks=tuple(blocks),
+        warnings=tuple(dict.fromkeys(warnings)),
+        needs_ocr="",
+        barcodes=(*page.barcodes, *codes),
+    )
 
 
 def _in_picture(block: Block, part: Recognition, picture: Box) -> Block:
@@ -82,16 +96,34 @@ def _in_picture(block: Block, part: Recognition, picture: Box) -> Block:
     if picture == NO_BOX:
         cells = tuple(msgspec.structs.replace(cell, box=None, words=()) for cell in block.cells)
         return msgspec.structs.replace(block, box=NO_BOX, lines=(), cells=cells)
-    is_turned = part.orientation in (90, 270)
-    width, height = (part.height, part.width) if is_turned else (part.width, part.height)
+    return rotated_pages.moved(block, lambda box: _on_page(box, part, picture))
+
+
+def _on_page(box: Box, part: Recognition, picture: Box) -> Box:
+    """Return a box of the image of a picture on the page that shows the picture at ``picture``."""
+    width, height = _size_of(part)
     across, down = picture.width / max(width, 1.0), picture.height / max(height, 1.0)
+    edges = (box.x0 * across, box.top * down, box.x1 * across, box.bottom * down)
+    x0, top, x1, bottom = (round(edge, 2) for edge in edges)
+    return Box(picture.x0 + x0, picture.top + top, picture.x0 + x1, picture.top + bottom)
 
-    def placed(box: Box) -> Box:
-        edges = (box.x0 * across, box.top * down, box.x1 * across, box.bottom * down)
-        x0, top, x1, bottom = (round(edge, 2) for edge in edges)
-        return Box(picture.x0 + x0, picture.top + top, picture.x0 + x1, picture.top + bottom)
 
-    return rotated_pages.moved(block, placed)
+def _size_of(part: Recognition) -> tuple[float, float]:
+    """Return width and height of the image before it was turned."""
+    return (part.height, part.width) if part.orientation in (90, 270) else (part.width, part.height)
+
+
+def _placed_code(code: Barcode, part: Recognition, picture: Box) -> Barcode:
+    return msgspec.structs.replace(code, box=NO_BOX if picture == NO_BOX else _on_page(code.box, part, picture))
+
+
+def _code_of_picture(picture: Block, part: Recognition) -> int | None:
+    """Return which code of a picture without a description covers much of it."""
+    width, height = _size_of(part)
+    shares = [code.box.width * code.box.height / max(width * height, 1.0) for code in part.barcodes]
+    if picture.description or not shares or max(shares) < MIN_PICTURE_SHARE:
+        return None
+    return shares.index(max(shares))
 
 
 def _shrinking(image: EmbeddedImage) -> float:

@@ -106,6 +106,14 @@ class EmbeddedImage(msgspec.Struct, frozen=True, omit_defaults=True):
     height: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
 
 
+class Barcode(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A bar code or matrix code. ``value``: what it says; ``format``: its kind, such as "QR code" or "EAN-13"."""
+
+    value: str
+    format: str
+    box: Box
+
+
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     """One element of a page.
 
@@ -115,6 +123,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     ``font`` and ``colour`` ("rrggbb", "" for black): those of the first line. ``tagged_level``: the level of the
     heading that the tags of the document make of it, 0 for none. ``latex``: the LaTeX of a formula.
     ``description``: what a model says that a picture shows. ``image``: the file of a picture in an office document.
+    ``barcode``: the kind of the code that a picture shows; its description has what the code says.
     """
 
     type: BlockType
@@ -133,6 +142,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     latex: str = ""
     description: str = ""
     image: EmbeddedImage | None = None
+    barcode: str = ""
 
 
 class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -172,6 +182,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     tables and paragraphs were not looked for), ``reader`` (the second reader, if the first could not read the page).
     ``structured``: read from the structure of an office file, web page or text; its blocks are final, and those
     without a known place have ``NO_BOX``. ``sheet_name``, ``speaker_notes``, ``slide_section``: of sheets and slides.
+    ``barcodes``: those found on the page; its blocks have them, too, unless a model wrote the blocks.
     ``attachment_name``: of a page of a file that is attached to the document.
     """
 
@@ -195,6 +206,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     slide_section: str = ""
     attachment_name: str = ""
     revisions: tuple[Revision, ...] = ()
+    barcodes: tuple[Barcode, ...] = ()
 
 
 class PageFailure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="failure"):

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import msgspec
 
+from apps.pages.model.blocks import Barcode
 from apps.pages.model.errors import GarbledPage
 from apps.pages.model.geometry import Box
 
@@ -68,7 +69,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
 
     ``rulings``: drawn lines as thin boxes. ``languages``: codes of the languages the engine read with.
     ``seconds``: time spent. ``warnings``: codes for the page. ``parts``: the recognitions of the pictures on a sheet,
-    which has no lines of its own.
+    which has no lines of its own. ``barcodes``: with boxes of the page image as it was, before it was turned.
     """
 
     lines: tuple[RecognizedLine, ...]
@@ -85,6 +86,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     attempts: tuple[OcrAttempt, ...]
     warnings: tuple[str, ...] = ()
     parts: tuple[Recognition, ...] = ()
+    barcodes: tuple[Barcode, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()

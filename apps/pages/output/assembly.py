@@ -20,12 +20,12 @@ from apps.pages.layout.document.continuations import ContinuationJoiner, PlacedB
 from apps.pages.layout.document.document_survey import DocumentSurvey, survey_document
 from apps.pages.layout.document.notes_at_end import NotesAtEnd
 from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase
-from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
+from apps.pages.model.blocks import Barcode, Block, BlockType, Page, PageFailure
 from apps.pages.model.errors import DocumentError, NoPictureOfPage, PageError
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.pages.model.page_numbers.labels import label_of
-from apps.pages.output import items, render
+from apps.pages.output import grounding, items, render
 from apps.pages.output.exports.pictures import PictureOf, picture_of_block
 from apps.pages.output.render import ImageAddresses, RenderOptions
 from apps.pages.output.sheet_names import SheetNames, SheetTable
@@ -246,6 +246,7 @@ class _Writer:
             "triggered_auto_mode": reason.startswith("rule "),
             "cost_optimized": reason.startswith("cost optimizer"),
             "hidden_text": list(page.hidden),
+            "barcodes": [_barcode_entry(code) for code in page.barcodes],
             "pictures_left_out": len(pictures) - len(kept),
             "quality": page.quality,
             "page_label": label,
@@ -378,6 +379,11 @@ def _largest(pictures: Sequence[Block], count: int) -> list[int]:
 
     numbers = range(1, len(pictures) + 1)
     return sorted(numbers, key=size, reverse=True)[:count] if count else list(numbers)
+
+
+def _barcode_entry(code: Barcode) -> dict[str, Any]:
+    place = {} if code.box == NO_BOX else {"bbox": grounding.box_of(code.box)}
+    return {"format": code.format, "value": code.value, **place}
 
 
 def _confidence(blocks: Iterable[Block]) -> float | None:

@@ -85,6 +85,8 @@ def _item(block: Block, options: RenderOptions, levels: frozenset[str]) -> Item:
         item: Item = {"type": "image", "caption": block.text or block.description, "url": "", "md": md}
         if block.image is not None:
             item["embedded"] = msgspec.to_builtins(block.image)
+        if block.barcode:
+            item["barcode"] = block.barcode
     elif kind is BlockType.PARAGRAPH and (address := _address(block)):
         item = {"type": "link", "text": block.text, "url": address, "md": md}
     elif kind is BlockType.HEADING:

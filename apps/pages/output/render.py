@@ -250,6 +250,8 @@ def page_text(blocks: Sequence[Block]) -> str:
 
 
 def block_text(block: Block) -> str:
+    if block.barcode:
+        return block.description
     if block.type in (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER):
         return ""
     if block.type is BlockType.TABLE:

@@ -5,13 +5,17 @@ The tests call ``ocr_worker`` as its task does, with the request that ``render_p
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import segno
 from django.db.models.functions import Now
+from PIL import Image, ImageDraw
 
 from apps.documents import storage
 from apps.jobs.commands.cancel import cancel_job
@@ -22,10 +26,12 @@ from apps.jobs.scheduling.workers import ocr_queue
 from apps.jobs.stages import recognize
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages.model.ocr_image import decode_ocr_image
+from apps.pages.sandbox.preload import assembled_pdf
 from ocr_worker import transfer
 from ocr_worker.engine import EngineProcess, OcrRequest
+from tests.documents.hostile import stream
 from tests.documents.long import long_document
-from tests.documents.scans import LINES, scanned_pdf, text_beside_a_picture
+from tests.documents.scans import LINES, picture, scanned_pdf, text_beside_a_picture
 from tests.fakes.workers import register_worker, stop_heartbeat
 from tests.integration.jobs.conftest import DELIVER, Submit, open_steps, rescue, run, run_to
 from tests.integration.ocr.conftest import process_with
@@ -53,8 +59,8 @@ def _ocr_is_delivered(engine: EngineProcess, monkeypatch: pytest.MonkeyPatch) ->
 
 def answer(request: dict[str, Any], engine: EngineProcess) -> None:
     """Recognise the page and write the answer, as an OCR worker does."""
-    options = OcrRequest(tuple(request["languages"]), request["high_resolution"])
-    transfer.deliver(request["answer"], engine.recognize(transfer.fetch(request["image"]), options))
+    recognition = engine.recognize(transfer.fetch(request["image"]), OcrRequest.of_order(request))
+    transfer.deliver(request["answer"], recognition)
 
 
 def text_of(job: ParseJob) -> str:
@@ -114,6 +120,68 @@ def test_the_worker_gets_the_languages_of_the_request(submit: Submit) -> None:
     asked = {"processing_options": {"ocr_parameters": {"languages": ["de", "en"], "high_res_ocr": True}}}
     _step, request = start_ocr(submit(scanned_pdf(1), options=asked))
     assert (request["languages"], request["high_resolution"]) == (["de", "en"], True)
+
+
+def page_with_a_code(value: str) -> bytes:
+    """Return a PDF with a line of text and a QR code drawn as squares."""
+    squares = [
+        f"{100 + 4 * column} {500 - 4 * row} 4 4 re f"
+        for row, modules in enumerate(segno.make(value, micro=False).matrix)
+        for column, is_dark in enumerate(modules)
+        if is_dark
+    ]
+    content = "\n".join(["BT /F 14 Tf 72 720 Td (Delivery note) Tj ET", *squares]).encode()
+    return assembled_pdf(
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+        stream(content),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
+
+
+LOOKS_FOR_CODES: dict[str, Any] = {"processing_options": {"ocr_parameters": {"barcodes": True}}}
+
+
+@pytest.mark.parametrize("short_document_pages", [0, 16])
+def test_codes_on_pages_with_text_are_read_on_request(submit: Submit, settings: Any, short_document_pages: int) -> None:
+    settings.SHORT_ROAD_PAGES = short_document_pages
+    content = page_with_a_code("parcel 4711")
+    job = run(submit(content, options=LOOKS_FOR_CODES))
+    assert (job.state, job.warnings) == (JobState.SUCCEEDED, [])
+    assert text_of(job) == "Delivery note\n\nQR code: parcel 4711\n"
+    assert text_of(run(submit(content))) == "Delivery note\n"
+
+
+def test_a_page_whose_codes_cannot_be_read_keeps_its_text(submit: Submit) -> None:
+    step, request = start_ocr(submit(page_with_a_code("parcel 4711"), options=LOOKS_FOR_CODES))
+    assert request["only_barcodes"]
+    recognize.accept_ocr(step_id=step.pk, fence=request["fence"], code="ocr_memory", detail="Too large.")
+    job = run(step.job)
+    assert (text_of(job), job.state) == ("Delivery note\n", JobState.SUCCEEDED)
+    assert [warning["code"] for warning in job.warnings] == ["barcodes_not_read"]
+
+
+def test_pictures_of_an_office_document_are_read_together(submit: Submit) -> None:
+    job = run(submit(web_page_with_pictures()))
+    assert (job.state, job.warnings) == (JobState.SUCCEEDED, [])
+    assert text_of(job).split("\n\n") == ["Before", " ".join(LINES), "Between", "Parcel 4711", "After\n"]
+
+
+def web_page_with_pictures() -> bytes:
+    """Return a web page with a picture of lines, and one of a few words."""
+    shown = []
+    for image in (picture(), small_picture("Parcel 4711")):
+        out = io.BytesIO()
+        image.save(out, "PNG")
+        shown.append(f'<img src="data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}">')
+    return f"<html><p>Before</p>{shown[0]}<p>Between</p>{shown[1]}<p>After</p></html>".encode()
+
+
+def small_picture(text: str) -> Image.Image:
+    image = Image.new("L", (400, 80), "white")
+    ImageDraw.Draw(image).text((20, 20), text, fill="black", font_size=32)
+    return image
 
 
 def test_a_page_that_waits_for_ocr_has_no_lease_and_no_attempt(submit: Submit) -> None:

@@ -1,0 +1,84 @@
+"""Bar codes and matrix codes on page images, written by other libraries than the one that reads them where possible."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import segno
+import zxingcpp
+from PIL import Image, ImageDraw
+
+from apps.pages.model.geometry import Box
+from ocr_worker.barcodes import find_barcodes
+
+DPI = 144.0
+AT = (300, 400)
+
+
+def page(*codes: Image.Image) -> Image.Image:
+    """Return a page with codes below each other, and text beside them."""
+    sheet = Image.new("L", (1200, 1600), "white")
+    draw = ImageDraw.Draw(sheet)
+    for row in range(40, 1600, 60):
+        draw.text((40, row), "The ships of the coast", fill="black", font_size=20)
+    for number, code in enumerate(codes):
+        sheet.paste(code, (AT[0], AT[1] + 500 * number))
+    return sheet
+
+
+def qr_code(value: str) -> Image.Image:
+    out = io.BytesIO()
+    segno.make(value, micro=False).save(out, kind="png", scale=6)
+    return Image.open(out).convert("L")
+
+
+def written(value: str, kind: zxingcpp.BarcodeFormat) -> Image.Image:
+    code = zxingcpp.create_barcode(value, kind)
+    return Image.fromarray(np.array(code.to_image(scale=3, add_quiet_zones=True)))
+
+
+FORMATS = [
+    ("EAN13", "400638133393", "4006381333931", "EAN-13"),
+    ("EAN8", "9638507", "96385074", "EAN-8"),
+    ("Code128", "Parcel 4711", "Parcel 4711", "Code 128"),
+    ("Code39", "PARCEL-4711", "PARCEL-4711", "Code 39"),
+    ("ITF", "1234567890", "1234567890", "ITF"),
+    ("DataMatrix", "Parcel 4711", "Parcel 4711", "Data Matrix"),
+    ("Aztec", "Parcel 4711", "Parcel 4711", "Aztec"),
+    ("PDF417", "Parcel 4711", "Parcel 4711", "PDF417"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "read", "name"), FORMATS)
+@pytest.mark.parametrize("turned", [0, 90, 180])
+def test_a_code_is_read_in_any_direction(kind: str, value: str, read: str, name: str, turned: int) -> None:
+    image = page(written(value, getattr(zxingcpp.BarcodeFormat, kind))).rotate(turned, expand=True)
+    codes, _rest = find_barcodes(np.asarray(image), DPI)
+    assert [(code.value, code.format) for code in codes] == [(read, name)]
+
+
+def test_codes_have_boxes_and_are_taken_out_of_the_image() -> None:
+    first, second = qr_code("https://example.org/4711"), qr_code("Second")
+    image = np.asarray(page(first, second))
+    codes, rest = find_barcodes(image, DPI)
+
+    assert [(code.value, code.format) for code in codes] == [
+        ("https://example.org/4711", "QR code"),
+        ("Second", "QR code"),
+    ]
+    whole = Box(AT[0] / 2, AT[1] / 2, (AT[0] + first.width) / 2, (AT[1] + first.height) / 2)
+    assert whole.contains(codes[0].box)
+    assert codes[0].box.width > 0.75 * whole.width
+    left, top = AT
+    assert rest[top + 30 : top + first.height - 30, left + 30 : left + first.width - 30].min() == 255
+    assert (rest[:, :300] == image[:, :300]).all()  # the text beside it
+
+
+def test_text_and_noise_are_no_codes() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (1600, 1200), np.uint8)
+    for image in (np.asarray(page()), noise, np.full((40, 40), 255, np.uint8)):
+        codes, rest = find_barcodes(image, DPI)
+        assert codes == ()
+        assert rest is image
