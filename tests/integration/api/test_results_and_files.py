@@ -64,7 +64,7 @@ def test_an_open_job_has_no_entity_tag(api: Api) -> None:
 
 
 def test_a_large_result_is_compressed_if_the_client_takes_it(api: Api, finish: Finish) -> None:
-    job_id = api.parse(long_document(60, columns=2)).json()["id"]
+    job_id = api.parse(long_document(20, columns=2)).json()["id"]
     finish(job_id)
     plain = api.job(job_id, "items", "markdown", "text")
     packed = api.get(f"{PARSE}/{job_id}?expand=items,markdown,text", headers={"accept-encoding": "br, gzip"})
