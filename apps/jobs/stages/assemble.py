@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 MAX_PAGES_IN_MEMORY = 500
 # LlamaParse's price of the cheapest tier of its product Extract; all tiers are extracted alike here.
 CREDITS_PER_EXTRACTED_PAGE = 5.0
+# The warning of a page that has an error and keeps its text, by what OCR was still to do.
+_KEPT = {"": "earlier_text_kept", BARCODES: "barcodes_not_read"}
 
 
 def assemble_document(*, step_id: int, fence: int) -> None:
@@ -160,8 +162,8 @@ def accepted_pages(job: ParseJob) -> Iterator[Page | PageFailure]:
         if page is None:
             yield PageFailure(row.number, row.error_code, row.error_detail)
             continue
-        if row.needs_ocr and row.error_code and not row.fallback:  # OCR failed, the text layer was kept
-            code = "barcodes_not_read" if row.needs_ocr == BARCODES else "text_layer_only"
+        if row.error_code and not row.fallback:  # what had been accepted before was kept
+            code = _KEPT.get(row.needs_ocr, "text_layer_only")
             page = msgspec.structs.replace(page, warnings=(*page.warnings, code))
         if row.mode:
             warnings = (*page.warnings, "fallback_used") if row.fallback else page.warnings

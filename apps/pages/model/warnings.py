@@ -61,6 +61,10 @@ _SENTENCES = {
         "A page needed OCR, which failed, so its text layer alone is given: text in pictures is missing, or wrong "
         "letters remain. Parse the document again, or name its languages and install their packs."
     ),
+    "earlier_text_kept": (
+        "The work on a page ended early, by the job's deadline or by lost workers, so the page has the text that was "
+        "read before. Parse the page again (retry)."
+    ),
     "fallback_used": "No model could parse these pages; they keep their fallback text, extracted without a model.",
     "answer_differs": (
         "A model's answer differs from what was read on its page; the metadata says how (parsing.fidelity)."

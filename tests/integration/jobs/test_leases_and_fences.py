@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db.models.functions import Now
 
+from apps.documents import storage
 from apps.jobs import queries, workflow
+from apps.jobs.commands.retry import retry_pages
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import advance, claims, dispatch
 from apps.jobs.scheduling.claims import reclaim_from_lost_worker
@@ -124,6 +126,19 @@ def test_a_job_past_its_deadline_ends_with_the_pages_it_has(submit: Submit) -> N
     assert set(JobPage.objects.filter(job=job, number__gt=4).values_list("error_code", flat=True)) == {
         "job_deadline_exceeded"
     }
+
+
+def test_a_page_that_is_parsed_again_until_the_deadline_keeps_its_text_with_a_warning(submit: Submit) -> None:
+    job = run(submit(pages=2))
+    text = storage.read(f"{job.result_folder}/text.txt")
+    retry_pages(job=job, page_numbers=[2])
+    ParseJob.objects.filter(pk=job.pk).update(deadline_at=Now())
+
+    rescue()
+    job = run(job)
+
+    assert storage.read(f"{job.result_folder}/text.txt") == text
+    assert [(warning["code"], warning["pages"]) for warning in job.warnings] == [("earlier_text_kept", 1)]
 
 
 def test_one_process_at_a_time_rescues_jobs(submit: Submit) -> None:

@@ -248,7 +248,9 @@ class JobMachine(RuleBasedStateMachine):
         self.before[job.pk] = self.facts_of(job, pages)
         for page in pages:
             assert (page.content != "") or page.state != PageState.SUCCEEDED
-            assert (page.error_code != "") == (page.state == PageState.FAILED)
+            # A page that is parsed again, in vain, keeps its text; the error is the reason.
+            assert page.error_code != "" or page.state != PageState.FAILED
+            assert page.error_code == "" or page.state == PageState.FAILED or self.retries[job.pk, page.number]
         # An open page of a stage of pages is in exactly one open step: it can be neither lost nor parsed twice at once.
         if job.stage == Stage.EXTRACT and job.state == JobState.RUNNING:
             of_steps = Counter(number for step in open_steps for number in range(step.first_page, step.last_page + 1))
