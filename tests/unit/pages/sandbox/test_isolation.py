@@ -286,7 +286,7 @@ def test_a_child_cannot_read_or_write_other_files(reader: Reader, strange: Stran
     for folder in (tmp_path, *list(tmp_path.parents)[:3]):
         folder.chmod(folder.stat().st_mode | 0o005)
     tmp_path.chmod(0o777)
-    places = [f"{tmp_path}/out", "/tmp/leafmill-out", "/dev/shm/leafmill-out", f"{ROOT}/out"]
+    places = [f"{tmp_path}/out", "/tmp/leafmill-out", "/dev/shm/leafmill-out", f"{ROOT}/leafmill-out"]
 
     results = read(reader, strange(f"read {public}", "read /etc/passwd", *(f"write {place}" for place in places)))
 
