@@ -6,7 +6,7 @@ from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 
 PDF = "application/pdf"
 _EXTENSIONS = (
-    "pdf png jpg jpeg tif tiff gif bmp webp heic heif avif "
+    "pdf png jpg jpeg tif tiff gif bmp webp heic heif avif svg "
     "docx docm dotx dotm odt ott rtf xlsx xlsm xltx xltm xlsb xls ods ots pptx pptm potx potm ppsx ppsm odp otp "
     "csv tsv txt html htm xhtml md markdown adoc asciidoc org eml msg epub xml"
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from contextlib import suppress
@@ -12,6 +13,7 @@ from apps.pages.model.errors import DamagedDocument, ImageTooLarge, PageError, R
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
 from apps.pages.model.vision_image import paint_outside
+from apps.pages.reading.svg import svg_file, svg_page
 
 FORMATS = {
     "image/png": "PNG",
@@ -139,6 +141,8 @@ def upright(image: Any, mode: str) -> Any:
 def _open(path: str, media_type: str) -> Any:
     from PIL import Image, UnidentifiedImageError
 
+    if media_type == svg_file.MEDIA_TYPE:
+        return _drawn(path)
     if FORMATS[media_type] == "HEIF":
         import pi_heif
 
@@ -151,6 +155,19 @@ def _open(path: str, media_type: str) -> Any:
             image = Image.open(path, formats=[FORMATS[media_type]])
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError) as error:
         raise DamagedDocument from error
+    _check_pixels(image)
+    return image
+
+
+def _drawn(path: str) -> Any:
+    """Return an SVG picture as a Pillow image. Raise DamagedDocument."""
+    from PIL import Image
+
+    try:
+        image = Image.open(io.BytesIO(svg_file.rendered(svg_page.opened(path))), formats=["PNG"])
+    except ValueError as error:
+        raise DamagedDocument from error
+    image.info["dpi"] = (svg_file.DPI, svg_file.DPI)
     _check_pixels(image)
     return image
 

@@ -26,6 +26,7 @@ from apps.pages.pdf.structure import attachments
 from apps.pages.pdf.structure.attachments import AttachedStream
 from apps.pages.pdf.structure.page_labels import read_page_labels
 from apps.pages.reading import images
+from apps.pages.reading.svg import svg_file, svg_page
 
 MAX_TITLE_CHARACTERS = 300
 MAX_INVOICE_BYTES = 20_000_000
@@ -47,6 +48,8 @@ def inspect_document(
     media_type = printed_type_of(head) or media_types.media_type_of(path, head, office, password)
     if media_type == PDF:
         facts = inspect_pdf(path, password)
+    elif media_type == svg_file.MEDIA_TYPE:
+        facts = svg_page.facts_of(path)
     elif is_structured(media_type):
         facts = office_file.opened(path, media_type, password, office).facts
     else:

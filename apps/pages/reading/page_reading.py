@@ -17,7 +17,7 @@ from apps.pages.layout.text import right_to_left
 from apps.pages.layout.text.word_boxes import with_words
 from apps.pages.model.blocks import Block, EmbeddedImage, Page, PageFailure
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.errors import NoPictureOfPage, PageError
+from apps.pages.model.errors import NoPictureOfPage, PageError, ParseError
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.media_types import PDF, is_structured
 from apps.pages.model.ocr_image import OcrImage, white_margins
@@ -34,6 +34,7 @@ from apps.pages.reading import directions, embedded_images, images
 from apps.pages.reading.contained_files import contained_files
 from apps.pages.reading.inspection import inspect_document
 from apps.pages.reading.searchable_copy import write_searchable_copy
+from apps.pages.reading.svg import svg_file, svg_page
 
 __all__ = [
     "DocumentFacts",
@@ -84,7 +85,7 @@ def read_pages(
         return
     if media_type != PDF:
         for page_number in page_numbers:
-            yield images.read_frame(path, page_number, media_type, margins)
+            yield _read_picture(path, page_number, media_type, margins)
         return
     with PdfFile(path, password, careful=careful, suspect=suspect, margins=margins, skip_diagonal=skip_diagonal) as pdf:
         for raw in pdf.pages(page_numbers):
@@ -101,6 +102,15 @@ def read_pages(
                 if careful and isinstance(page, Page):
                     page = msgspec.structs.replace(page, warnings=(*page.warnings, READ_WITHOUT_FORMS))
                 yield page
+
+
+def _read_picture(path: str, page_number: int, media_type: str, margins: Margins | None) -> Page | PageFailure:
+    if media_type != svg_file.MEDIA_TYPE:
+        return images.read_frame(path, page_number, media_type, margins)
+    try:
+        return svg_page.read_page(path, margins)
+    except ParseError as error:
+        return PageFailure(page_number, error.code, error.detail)
 
 
 def render_for_ocr(

@@ -32,6 +32,7 @@ _IMPORTED_ON_DEMAND = (
     "formualizer",
     "olefile",
     "pi_heif",
+    "resvg_py",
     "python_calamine",
     "xlrd.biffh",
     "PIL.AvifImagePlugin",

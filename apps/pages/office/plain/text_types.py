@@ -21,6 +21,9 @@ _HTML_SUFFIXES = (".html", ".htm", ".xhtml", ".xht", ".shtml")
 # A comment before the first element says nothing about the type.
 _BEFORE = re.compile(r"\A(?:\s|<!--.*?-->|<\?xml[^>]*\?>)*", re.DOTALL)
 _HTML = re.compile(r"<!doctype\s+html|<(?:html|head|body)[\s>]", re.IGNORECASE)
+_SVG = re.compile(
+    r"(?:<!DOCTYPE\s+svg\b[^>\[]*(?:\[.*?\]\s*)?>)?(?:\s|<!--.*?-->)*<(?:\w+:)?svg[\s>]", re.IGNORECASE | re.DOTALL
+)
 _TAG = re.compile(r"<[a-z!/]", re.IGNORECASE)
 
 
@@ -41,6 +44,8 @@ def type_of(head: bytes, suffix: str) -> str:
     """Return the media type of a text that begins with these bytes; ``suffix``: of its name, such as ".md"."""
     text, _warnings = decoding.decoded(head[:16_384])
     start = _BEFORE.sub("", text, count=1)
+    if _SVG.match(start):
+        return "image/svg+xml"
     if invoice.is_invoice(start):
         return invoice_file.MEDIA_TYPE
     suffix = suffix.lower()

@@ -1,0 +1,1 @@
+"""Vector pictures (SVG)."""
