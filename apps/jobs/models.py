@@ -55,7 +55,7 @@ class ParseJob(models.Model):
     kind = models.CharField(max_length=10, choices=JobKind, default=JobKind.PARSE, db_default=JobKind.PARSE)
     annotation = models.JSONField(null=True, blank=True)
     source_job = models.CharField(max_length=40, blank=True, default="", db_default="")
-    media_type = models.CharField(max_length=60, blank=True)
+    media_type = models.CharField(max_length=100, blank=True)
 
     mode = models.CharField(max_length=20)
     tier = models.CharField(max_length=20)
