@@ -202,6 +202,23 @@ def max_pages_per_document() -> int:
     return integer("MAX_PAGES_PER_DOCUMENT", 2000, "maximum number of pages of one document", minimum=1)
 
 
+def converter() -> str:
+    """Return "auto", "off" or the path of LibreOffice."""
+    meaning = (
+        "LibreOffice, which converts older documents: auto: if it is on this machine or a worker of convert is there; "
+        "off; or its path, where workers of convert have it"
+    )
+    return text("CONVERTER", "auto", meaning)
+
+
+def converter_seconds() -> int:
+    return integer("CONVERTER_SECONDS", 120, "seconds that the conversion of a document may take", minimum=1)
+
+
+def converter_memory_mb() -> int:
+    return integer("CONVERTER_MEMORY_MB", 2048, "MB of memory of one conversion, all processes together", minimum=256)
+
+
 def ocr_processes() -> int:
     return integer("OCR_WORKER", max(1, cores() // 2), "OCR processes of one worker; each uses one core", minimum=1)
 

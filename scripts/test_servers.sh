@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the servers that the tests start themselves (PostgreSQL, Redis, RabbitMQ), Tesseract with German, Arabic and
-# Thai, fonts and Pango, which draw pages in many scripts, and promtool, which checks alert rules. No service is started
-# and no PostgreSQL cluster is created.
+# Thai, LibreOffice, fonts and Pango, which draw pages in many scripts, and promtool, which checks alert rules. No service
+# is started and no PostgreSQL cluster is created.
 set -eu
 
 has_postgres() {
@@ -18,6 +18,11 @@ command -v tesseract >/dev/null || missing="$missing tesseract-ocr"
 for language in deu ara tha; do
     has_language "$language" || missing="$missing tesseract-ocr-$language"
 done
+office=/usr/lib/libreoffice/program
+has_office() { [ -e $office/soffice.bin ] && [ -e "$office/$1" ]; }
+has_office libswlo.so || missing="$missing libreoffice-writer-nogui"
+has_office libsclo.so || missing="$missing libreoffice-calc-nogui"
+has_office libsdlo.so || missing="$missing libreoffice-impress-nogui libreoffice-draw-nogui"
 command -v pango-view >/dev/null || missing="$missing pango1.0-tools"
 has_font() { ls /usr/share/fonts/truetype/$1 >/dev/null 2>&1; }
 has_font "dejavu/DejaVuSans.ttf" || missing="$missing fonts-dejavu-core"

@@ -87,6 +87,9 @@ CODES: dict[str, ErrorKind] = {
     "image_too_large": ErrorKind(422, "The image is too large"),
     "archive_too_large": ErrorKind(422, "The file unpacks to too much"),
     "too_many_elements": ErrorKind(422, "The document has too many elements"),
+    "converter_missing": ErrorKind(422, "The file type needs a converter, which is not installed"),
+    "conversion_failed": ErrorKind(422, "The document could not be converted"),
+    "conversion_timeout": ErrorKind(422, "The conversion of the document took too long"),
     "document_too_long": ErrorKind(422, "The text is too long for one request to a model"),
     # A page
     "page_failed": ErrorKind(422, "The page could not be parsed"),
@@ -145,6 +148,7 @@ _LLAMAPARSE = {
     "too_many_elements": "DOCUMENT_TOO_LARGE",
     "too_many_pages": "TOO_MANY_PAGES",
     "page_timeout": "TIMEOUT",
+    "conversion_timeout": "TIMEOUT",
     "job_deadline_exceeded": "TIMEOUT",
 }
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,6 +21,7 @@ from apps.cli.folders import is_many, parse_many
 from apps.cli.options import UsageError, add_arguments, check_options, read_password
 from apps.cli.progress import Progress, attachments_line, write_line
 from apps.core.outbound.public_addresses import UrlNotAllowed
+from apps.pages.model.conversions import Conversion
 from apps.pages.model.errors import DocumentError, NoPictureOfPage, ParseError
 from apps.pages.model.warnings import describe
 from apps.pages.output.exports.options import FILE_NAMES, PLACE_WORDS
@@ -140,7 +142,7 @@ def parse_here(
     if options.format in FILE_NAMES:
         from apps.cli.local_export import local_export
 
-        export = local_export(options, document, folder, reader=reader, password=password, limits=limits)
+        export = local_export(options, document.name, folder, reader=reader, password=password, limits=limits)
     word_boxes = bool(options.boxes & {"word", "line"}) or options.format in PLACE_WORDS
     recognizer = None
     if not options.no_ocr:
@@ -175,6 +177,7 @@ def parse_here(
         reading=reading,
         rendering=render_options(chosen, granular_boxes=options.boxes),
         processes=env.parse_processes(),
+        convert=partial(convert_here, password=password, stack=stack),
         progress=Progress(quiet=options.quiet),
         recognizer=recognizer,
         export=export,
@@ -188,6 +191,17 @@ def parse_here(
     for code in [*result.facts.warnings, *unread, *result.warnings]:
         write_line(f"{code}: {describe(code)}")
     return bool(result.failures)
+
+
+def convert_here(document: Path, conversion: Conversion, *, password: str | None, stack: ExitStack) -> Path:
+    """Return the path of the converted document, which ``stack`` removes. Raise DocumentError, ConverterCrashed."""
+    from apps.pages.conversion.converter import ConverterLimits, converted, find_program, missing_here
+
+    program = find_program(env.converter())
+    if program is None:
+        raise missing_here()
+    limits = ConverterLimits(wall_seconds=env.converter_seconds(), memory_bytes=env.converter_memory_mb() << 20)
+    return stack.enter_context(converted(document, conversion, program=program, password=password, limits=limits))
 
 
 def write_result(output_format: str, folder: Path, out: BinaryIO) -> None:

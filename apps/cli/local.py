@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +15,7 @@ import msgspec
 
 from apps.cli.document_options import ReaderOptions
 from apps.pages.model.blocks import Page, PageFailure, decode_result, encode_result
+from apps.pages.model.conversions import Conversion, conversion_of
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.geometry import Margins
 from apps.pages.model.office_options import OfficeOptions
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 # Ranges per process that may be read before they can be written: enough to keep all processes busy behind a slow page.
 _RANGES_AHEAD = 4
 Progress = Callable[[int, int], None]
+Convert = Callable[[Path, Conversion], Path]
 Result = Page | PageFailure
 
 
@@ -62,12 +65,14 @@ def parse_document(
     reading: Reading,
     rendering: RenderOptions,
     processes: int = 1,
+    convert: Convert,
     progress: Progress,
     recognizer: LocalOcr | None = None,
     export: WriteExport | None = None,
 ) -> LocalResult:
     """Read ``pages`` (``"1,3-5"``; empty: all) and write the outputs of a job into ``folder``.
 
+    ``convert`` returns the path of a document that is converted before it is read; it raises DocumentError.
     ``progress(done, total)`` is called from this thread after each range of pages. Documents of more than 16 pages are
     read by ``processes`` readers in parallel. ``recognizer`` runs OCR on pages without a text layer. ``export``: is
     called with the pages at the end. Raise DocumentError. Failed pages are in the result and in the outputs.
@@ -76,12 +81,13 @@ def parse_document(
     def numbers(facts: DocumentFacts) -> Sequence[int]:
         return parse_page_ranges(pages, page_count=facts.page_count)
 
-    facts, short = reader.inspect_and_read(
-        document,
+    inspect = partial(
+        reader.inspect_and_read,
         page_numbers=numbers,
         max_pages=DEFAULT_RANGE_PAGES,
         **reading,
     )
+    document, facts, short = _opened(document, inspect, convert)
     if last_page(pages) > facts.page_count:
         facts = msgspec.structs.replace(facts, warnings=(*facts.warnings, "pages_out_of_range"))
     options = msgspec.structs.replace(rendering, page_labels=facts.page_labels)
@@ -96,7 +102,7 @@ def parse_document(
     if short is not None:
         recognized = recognize(short)
         progress(len(short), len(short))
-        return _assembled(facts, lambda: recognized, folder, options, export, picture_of)
+        return _assembled(document, facts, lambda: recognized, folder, options, export, picture_of)
     wanted = numbers(facts)
     ranges = [wanted[start : start + DEFAULT_RANGE_PAGES] for start in range(0, len(wanted), DEFAULT_RANGE_PAGES)]
     spool = folder / "pages.jsonl"
@@ -115,7 +121,7 @@ def parse_document(
             out.writelines(encode_result(result) + b"\n" for result in recognize(results))
             done += len(results)
             progress(done, len(wanted))
-    return _assembled(facts, spooled, folder, options, export, picture_of)
+    return _assembled(document, facts, spooled, folder, options, export, picture_of)
 
 
 def _inline_pictures(
@@ -126,6 +132,19 @@ def _inline_pictures(
     from apps.cli.local_export import pictures_of
 
     return pictures_of(reader, document, media_type, password=reading["password"], limits=reading["limits"])
+
+
+def _opened(
+    document: Path, inspect: Callable[[Path], tuple[DocumentFacts, list[Result] | None]], convert: Convert
+) -> tuple[Path, DocumentFacts, list[Result] | None]:
+    """Return the path of the document that is read, its facts, and its pages if it is short."""
+    facts, short = inspect(document)
+    conversion = conversion_of(facts.media_type)
+    if conversion is None:
+        return document, facts, short
+    document = convert(document, conversion)
+    facts, short = inspect(document)
+    return document, msgspec.structs.replace(facts, warnings=("document_converted", *facts.warnings)), short
 
 
 def read_in_parallel(
@@ -163,6 +182,7 @@ def read_in_parallel(
 
 
 def _assembled(
+    document: Path,
     facts: DocumentFacts,
     pages: Callable[[], Iterable[Result]],
     folder: Path,
@@ -185,7 +205,7 @@ def _assembled(
 
     assembly = assemble(watched, options=options, open_output=open_output, picture_of=picture_of)
     if export is not None:
-        export(facts, pages)
+        export(document, facts, pages)
     return LocalResult(
         facts=facts,
         pages=assembly.good_pages + assembly.failed_pages,

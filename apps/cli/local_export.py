@@ -22,7 +22,7 @@ from apps.pages.output.exports.registry import EXPORTS, PICTURE_DPI, ExportSourc
 from apps.pages.output.exports.text_layers import TextLayers
 from apps.pages.sandbox.client import Limits, Reader
 
-WriteExport = Callable[[DocumentFacts, Callable[[], Iterable[Page | PageFailure]]], None]
+WriteExport = Callable[[Path, DocumentFacts, Callable[[], Iterable[Page | PageFailure]]], None]
 
 
 def pictures_of(reader: Reader, document: Path, media_type: str, *, password: str | None, limits: Limits) -> PictureOf:
@@ -45,17 +45,17 @@ def pictures_of(reader: Reader, document: Path, media_type: str, *, password: st
 
 
 def local_export(
-    options: argparse.Namespace, document: Path, folder: Path, *, reader: Reader, password: str | None, limits: Limits
+    options: argparse.Namespace, name: str, folder: Path, *, reader: Reader, password: str | None, limits: Limits
 ) -> WriteExport:
     """Return a function that writes the export ``options.format`` of the document's pages into ``folder``."""
-    name = Path(options.source).name if options.source != "-" else document.name
+    title = Path(options.source).name if options.source != "-" else name
     languages = find_all([code for code in options.languages.split(",") if code][:1])
 
     def open_output(name: str) -> BinaryIO | None:
         path = folder / name
         return path.open("rb") if path.exists() else None
 
-    def write(facts: DocumentFacts, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
+    def write(document: Path, facts: DocumentFacts, pages: Callable[[], Iterable[Page | PageFailure]]) -> None:
         def add_text(layers: TextLayers, out: BinaryIO) -> None:
             reader.searchable_copy(
                 document,
@@ -71,7 +71,7 @@ def local_export(
         source = ExportSource(
             pages,
             chunk_options(options),
-            title=name,
+            title=title,
             language=tag_of(languages[0]) if languages else "",
             picture_of=pictures_of(reader, document, facts.media_type, password=password, limits=limits),
             open_output=open_output,

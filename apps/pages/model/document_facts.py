@@ -24,6 +24,7 @@ class DocumentFacts(msgspec.Struct, frozen=True):
     """Media type, page count, title, attached files, page labels and authors. ``warnings`` are public codes.
 
     ``invoice``: what an electronic invoice in XML says, which is the document or a file attached to it.
+    ``page_count`` is 0 if the document must be converted before it is read (``conversion_of``).
     """
 
     media_type: str

@@ -6,6 +6,7 @@ ParseError
   DocumentError              the file; never tried again
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge, ArchiveTooLarge, TooManyElements
+    ConverterMissing, ConversionFailed, ConversionTimeout
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
     QuotaExceeded, SourceGone, NoText, DocumentMissing
     RefusedByServer
@@ -14,7 +15,7 @@ ParseError
     PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, NoPictureOfPage, GarbledPage
     DeadlineExceeded, DocumentGone, NoOcrHere
     UnplannedError           a fault of ours; another attempt may succeed
-      ReaderNotConfined
+      ReaderNotConfined, ConverterCrashed
     ProviderError            a model call
       QuotaExhausted
         BudgetReserved, AnswersLater
@@ -142,6 +143,24 @@ class TooManyElements(DocumentError):
     code = "too_many_elements"
 
 
+class ConverterMissing(DocumentError):
+    """This kind of file needs LibreOffice, which is not here. Save it in a current format, or install LibreOffice."""
+
+    code = "converter_missing"
+
+
+class ConversionFailed(DocumentError):
+    """LibreOffice could not convert the document. Open it in its program, save it in a current format and send that."""
+
+    code = "conversion_failed"
+
+
+class ConversionTimeout(DocumentError):
+    """The conversion took longer than allowed. Save the document in a current format and send that, or split it."""
+
+    code = "conversion_timeout"
+
+
 class PageError(ParseError):
     """This page could not be parsed. The other pages are not affected."""
 
@@ -207,6 +226,12 @@ class ReaderNotConfined(UnplannedError):
     """This machine cannot confine the processes that read documents, so it reads none. See docs/isolation.md."""
 
     code = "reader_not_confined"
+
+
+class ConverterCrashed(UnplannedError):
+    """LibreOffice stopped on this document several times. Save it in a current format, and send that."""
+
+    code = "conversion_failed"
 
 
 # The only errors that a sandboxed child may report. A child that its document took over can report no others.

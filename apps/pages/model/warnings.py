@@ -5,6 +5,10 @@ from __future__ import annotations
 _SENTENCES = {
     "pages_out_of_range": "Some of the requested pages do not exist; the others are given.",
     "document_repaired": "The file was damaged and has been repaired; check that nothing is missing.",
+    "document_converted": (
+        "The document was converted to a current format by LibreOffice, and that was read. Compare what is important "
+        "with the document: its layout and fields may differ."
+    ),
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Invalid characters were removed or replaced.",
     "encoding_guessed": "The encoding of the text is not stated and was guessed; check letters with accents.",

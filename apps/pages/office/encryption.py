@@ -11,6 +11,7 @@ from apps.pages.model.errors import DamagedDocument, EncryptedDocument, Unsuppor
 from apps.pages.office.sources import Source, bytes_of
 
 COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OLDER_FORMATS = ("doc97", "ppt97")  # they check each password
 _FAULTS = (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, struct.error, zlib.error)
 
 
@@ -24,7 +25,8 @@ def decrypted(source: IO[bytes], password: str | None) -> IO[bytes]:
     content = io.BytesIO()
     try:
         office_file = msoffcrypto.OfficeFile(source)
-        office_file.load_key(password=password, verify_password=True)
+        checked = {} if office_file.format in _OLDER_FORMATS else {"verify_password": True}
+        office_file.load_key(password=password, **checked)
         office_file.decrypt(content)
     except exceptions.InvalidKeyError as error:
         # Raised before decryption for a wrong password, and after it when the content is no ZIP file.
@@ -39,3 +41,14 @@ def plain_content(source: Source, password: str | None) -> bytes:
     """Return the bytes of a file, decrypted if it is encrypted. Raise as ``decrypted`` does."""
     content = bytes_of(source)
     return decrypted(io.BytesIO(content), password).read() if content.startswith(COMPOUND) else content
+
+
+def needs_password(source: Source) -> bool:
+    """Return whether a compound file says that its text is encrypted, as a doc or ppt file does."""
+    import msoffcrypto
+    from msoffcrypto import exceptions
+
+    try:
+        return bool(msoffcrypto.OfficeFile(io.BytesIO(bytes_of(source))).is_encrypted())
+    except (exceptions.FileFormatError, exceptions.ParseError, *_FAULTS):
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from apps.pages.model.errors import UnsupportedDocument
 from apps.pages.model.office_options import OfficeOptions
-from apps.pages.office import encryption, packages
+from apps.pages.office import encryption, older_files, packages
 from apps.pages.office.plain import decoding, text_types
 from apps.pages.office.sources import Source
 
@@ -14,7 +14,8 @@ _RICH_TEXT = b"{\\rt"  # some programs leave out the f
 
 def may_be_structured(head: bytes) -> bool:
     """Return whether a file that begins with these bytes may be of a type that ``media_type_of`` knows."""
-    return head.lstrip().startswith((_ZIP, _COMPOUND, _RICH_TEXT)) or decoding.is_text(head)
+    known = head.lstrip().startswith((_ZIP, _COMPOUND, _RICH_TEXT)) or decoding.is_text(head)
+    return known or bool(older_files.type_of_head(head))
 
 
 def media_type_of(source: Source, head: bytes, options: OfficeOptions, password: str | None = None) -> str:
@@ -28,6 +29,8 @@ def media_type_of(source: Source, head: bytes, options: OfficeOptions, password:
         return packages.type_of_compound_file(source, password)
     if head.lstrip().startswith(_RICH_TEXT):
         return "application/rtf"
+    if older := older_files.type_of_head(head):
+        return older
     if not decoding.is_text(head):
         raise UnsupportedDocument
     return text_types.type_of(head, options.suffix)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import struct
+from typing import NamedTuple
 
+from apps.pages.model.conversions import conversion_of
 from apps.pages.model.errors import DamagedDocument, EncryptedDocument, UnsupportedDocument, UnsupportedEncryption
+from apps.pages.office import older_files
 from apps.pages.office.archive import Archive
 from apps.pages.office.sources import Source, bytes_of
 
@@ -30,6 +33,10 @@ _MAIN_PARTS = {
     ),
     "application/vnd.ms-powerpoint.template.macroEnabled": "application/vnd.ms-powerpoint.template.macroEnabled.12",
     "application/vnd.ms-powerpoint.slideshow.macroEnabled": "application/vnd.ms-powerpoint.slideshow.macroEnabled.12",
+    "application/vnd.ms-visio.drawing": "application/vnd.ms-visio.drawing",
+    "application/vnd.ms-visio.template": "application/vnd.ms-visio.template",
+    "application/vnd.ms-visio.drawing.macroEnabled": "application/vnd.ms-visio.drawing.macroEnabled.12",
+    "application/vnd.ms-visio.template.macroEnabled": "application/vnd.ms-visio.template.macroEnabled.12",
 }
 OPEN_XML_WORKBOOKS = tuple(
     media_type
@@ -47,19 +54,32 @@ OPEN_XML_PRESENTATIONS = tuple(
     media_type for media_type in _MAIN_PARTS.values() if "powerpoint" in media_type or "presentationml" in media_type
 )
 _CONTENT_TYPE = re.compile(r"[Cc]ontentType\s*=\s*[\"']([^\"']+?)\.main(?:\+xml)?[\"']")
+# Names of streams and folders in a compound file, in small letters.
 _STREAMS = {
-    "WordDocument": "application/msword",
-    "Workbook": "application/vnd.ms-excel",
-    "Book": "application/vnd.ms-excel",
-    "PowerPoint Document": "application/vnd.ms-powerpoint",
+    "worddocument": "application/msword",
+    "workbook": "application/vnd.ms-excel",
+    "book": "application/vnd.ms-excel",
+    "powerpoint document": "application/vnd.ms-powerpoint",
     "__properties_version1.0": "application/vnd.ms-outlook",
+    "visiodocument": "application/vnd.visio",
+    "quill": "application/x-mspublisher",
+    "matost": "application/vnd.ms-works",
 }
+_WORKS_MARK = b"CHNKWKS"
 MAX_DIRECTORY_SECTORS = 10_000
 
 
 def type_of_archive(source: Source, password: str | None = None) -> str:
-    """Return the media type of a ZIP file. Raise UnsupportedDocument, and as ``Archive`` does."""
-    return type_of_parts(Archive(source, password))
+    """Return the media type of a ZIP file.
+
+    Raise UnsupportedDocument, as ``Archive`` does, and for a type that is converted as ``refuse_encrypted_...`` do.
+    """
+    archive = Archive(source, password)
+    media_type = type_of_parts(archive)
+    if conversion_of(media_type):
+        older_files.refuse_encrypted_archive(archive, password)
+        refuse_encrypted_open_document(archive, password)
+    return media_type
 
 
 def type_of_parts(archive: Archive) -> str:
@@ -74,6 +94,8 @@ def type_of_parts(archive: Archive) -> str:
             return _MAIN_PARTS[found]
     if "META-INF/container.xml" in archive:
         return "application/epub+zip"
+    if older := older_files.type_of_archive(archive):
+        return older
     raise UnsupportedDocument("This archive is no office document. Parse its documents in a batch (source_file_id).")
 
 
@@ -88,18 +110,48 @@ def type_of_compound_file(source: Source, password: str | None = None) -> str:
 
     Raise UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption.
     """
-    names = {name.lower() for name in stream_names(source)}
-    if "encryptedpackage" in names:
-        return type_of_archive(source, password)
-    for name, media_type in _STREAMS.items():
-        if name.lower() in names:
-            return media_type
+    content = bytes_of(source)
+    entries = _directory(content)
+    # Files inside the document, such as a workbook in a text, have entries of the same names below their own folder.
+    for names in (_names_at_root(entries), {entry.name for entry in entries}):
+        if "encryptedpackage" in names:
+            return type_of_archive(source, password)
+        if "\tdrmcontent" in names:
+            raise UnsupportedEncryption
+        for name, media_type in _STREAMS.items():
+            if name in names:
+                if conversion_of(media_type):
+                    older_files.refuse_encrypted(content, password)
+                return media_type
+        if "contents" in names and _WORKS_MARK in content:
+            return "application/vnd.ms-works"
     raise UnsupportedDocument
 
 
-def stream_names(source: Source) -> set[str]:
-    """Return the names in the directory of a compound file (MS-CFB 2.2 and 2.6). Raise DamagedDocument."""
-    content = bytes_of(source)
+class _Entry(NamedTuple):
+    """A file or folder of the directory. The numbers of its neighbours, and of the first entry inside it."""
+
+    name: str
+    left: int
+    right: int
+    child: int
+
+
+def _names_at_root(entries: list[_Entry]) -> set[str]:
+    names: set[str] = set()
+    waiting, seen = [entries[0].child] if entries else [], set()
+    while waiting:
+        number = waiting.pop()
+        if number >= len(entries) or number in seen:
+            continue
+        seen.add(number)
+        names.add(entries[number].name)
+        waiting += (entries[number].left, entries[number].right)
+    return names
+
+
+def _directory(content: bytes) -> list[_Entry]:
+    """Return the directory of a compound file (MS-CFB 2.2 and 2.6), names in small letters. Raise DamagedDocument."""
     try:
         shift = struct.unpack_from("<H", content, 30)[0]
         if shift not in (9, 12):
@@ -107,18 +159,19 @@ def stream_names(source: Source) -> set[str]:
         size = 1 << shift
         (sector,) = struct.unpack_from("<I", content, 48)
         tables = [number for number in struct.unpack_from("<109I", content, 76) if number < 0xFFFFFFFA]
-        names = set()
+        entries = []
         for _ in range(MAX_DIRECTORY_SECTORS):
             if sector >= 0xFFFFFFFA:
                 break
             for entry in range(0, size, 128):
                 start = (sector + 1) * size + entry
-                (length,) = struct.unpack_from("<H", content, start + 64)
-                names.add(content[start : start + max(0, min(64, length) - 2)].decode("utf-16-le", "replace"))
+                length, *links = struct.unpack_from("<HxxIII", content, start + 64)
+                name = content[start : start + max(0, min(64, length) - 2)].decode("utf-16-le", "replace")
+                entries.append(_Entry(name.lower(), *links))
             table, place = divmod(sector, size // 4)
             if table >= len(tables):  # beyond the first 109 sectors of the table
                 break
             (sector,) = struct.unpack_from("<I", content, (tables[table] + 1) * size + 4 * place)
     except struct.error as error:
         raise DamagedDocument from error
-    return names
+    return entries

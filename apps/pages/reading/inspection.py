@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from apps.pages.model.conversions import conversion_of
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES, DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
@@ -40,12 +41,17 @@ def may_be_read(head: bytes) -> bool:
 def inspect_document(
     path: str, *, password: str | None = None, max_pages: int, office: OfficeOptions = AS_USUAL
 ) -> DocumentFacts:
-    """Return type, page count, title and attached files. Raise DocumentError. No content stream is interpreted."""
+    """Return type, page count, title and attached files. Raise DocumentError. No content stream is interpreted.
+
+    The page count of a document that must be converted first is 0.
+    """
     with open(path, "rb") as file:  # noqa: PTH123 (the path may be a descriptor)
         head = file.read(MAX_HEADER_OFFSET_BYTES + 4)
     if not head:
         raise EmptyFile
     media_type = printed_type_of(head) or media_types.media_type_of(path, head, office, password)
+    if conversion_of(media_type):
+        return DocumentFacts(media_type=media_type, page_count=0)
     if media_type == PDF:
         facts = inspect_pdf(path, password)
     elif media_type == svg_file.MEDIA_TYPE:

@@ -22,6 +22,7 @@ import msgspec
 from apps.pages.model import vision_image
 from apps.pages.model.blocks import EmbeddedImage, Page, PageFailure
 from apps.pages.model.contained_file import ContainedFile
+from apps.pages.model.conversions import conversion_of
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
@@ -326,8 +327,8 @@ class Reader:
         """Inspect a document and, if it is short, read it in the same child.
 
         ``page_numbers`` returns the requested pages (and may raise ``ParseError``). If there are none, or more than
-        ``max_pages``, no page is read and the second value is None. Raise the errors of ``inspect`` and
-        ``read_range``.
+        ``max_pages``, or if the document must be converted first, no page is read and the second value is None. Raise
+        the errors of ``inspect`` and ``read_range``.
         """
         for attempt in range(MAX_READER_DEATHS + 1):
             with suppress(Hangup), self._child(document, limits, pages=max_pages + 1) as child:
@@ -338,6 +339,8 @@ class Reader:
                     if attempt == 0 and isinstance(error.__cause__, Hangup):
                         continue
                     raise
+                if conversion_of(facts.media_type):
+                    return facts, None
                 requested = page_numbers(facts)
                 if not 0 < len(requested) <= max_pages:
                     return facts, None

@@ -20,13 +20,16 @@ from typing import NamedTuple
 
 import msgspec
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 _CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
 _CAPABILITY_VERSION_3 = 0x20080522
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _RULE_PATH_BENEATH = 1
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_EXECUTE, _READ_FILE, _READ_DIR = 1, 1 << 2, 1 << 3
+_RIGHTS_TO_FILES = 1 << 0 | 1 << 1 | 1 << 2  # execute, write, read
+_MAKE_DEVICES = 1 << 6 | 1 << 11  # character and block devices
 _ALL_FILE_RIGHTS = 0x1FFF  # the thirteen rights of the first Landlock: read, write, make and remove
+_MAKE_SOCKETS = 1 << 9
 _CONNECT_AND_BIND_TCP = 3
 _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS = 3
 
@@ -62,6 +65,12 @@ class _PathBeneath(ctypes.Structure):
 @cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every process below this one whose own parent ends, so that none is lost from sight."""
+    if sys.platform == "linux":
+        _libc().prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def die_with_parent(parent: int) -> None:
@@ -165,19 +174,34 @@ class FileAccess:
     """Landlock rules: read only the program's own files and one document, and write nothing.
 
     They also forbid TCP and signals to other processes, if the kernel supports that. The reader prepares them once
-    (the paths are opened before the user changes) and each child applies them.
+    (the paths are opened before the user changes) and each child applies them. ``writable``: folders and devices in
+    which the process may do everything but make devices; ``sockets``: folders in which it may make sockets;
+    ``runs_programs``: it may run what it may read.
     """
 
-    def __init__(self, readable: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        readable: Sequence[Path],
+        *,
+        writable: Sequence[Path] = (),
+        sockets: Sequence[Path] = (),
+        runs_programs: bool = False,
+    ) -> None:
         self._version = landlock_version()
-        paths = readable if self._version else ()
-        self._readable = [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths if path.exists()]
+        self._readable = self._opened(readable)
+        self._writable = self._opened(writable)
+        self._sockets = self._opened(sockets)
+        self._reading = _READ_FILE | _READ_DIR | (_EXECUTE if runs_programs else 0)
+
+    def _opened(self, paths: Sequence[Path]) -> list[int]:
+        paths = paths if self._version else ()
+        return [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths if path.exists()]
 
     @property
     def is_available(self) -> bool:
         return self._version > 0
 
-    def restrict_process(self, document: int) -> bool:
+    def restrict_process(self, document: int | None = None) -> bool:
         """Restrict this process permanently; return False if the kernel cannot. ``document``: its file descriptor."""
         network = _CONNECT_AND_BIND_TCP if self._version >= 4 else 0
         scoped = _SCOPE_ABSTRACT_SOCKETS_AND_SIGNALS if self._version >= 6 else 0
@@ -187,8 +211,13 @@ class FileAccess:
         if ruleset < 0:
             return False
         for path in self._readable:
-            _add_rule(ruleset, path, _READ_FILE | _READ_DIR)
-        _add_rule(ruleset, document, _READ_FILE)
+            _add_rule(ruleset, path, self._reading)
+        for path in self._writable:
+            _add_rule(ruleset, path, _ALL_FILE_RIGHTS & ~_MAKE_DEVICES & ~_EXECUTE)
+        for path in self._sockets:
+            _add_rule(ruleset, path, _MAKE_SOCKETS)
+        if document is not None:
+            _add_rule(ruleset, document, _READ_FILE)
         restricted = bool(_libc().syscall(_RESTRICT_SELF, ruleset, 0) == 0)
         os.close(ruleset)
         return restricted
@@ -203,7 +232,7 @@ def _add_rule(ruleset: int, parent: int, allowed: int) -> None:
     rule = _PathBeneath(allowed, parent)
     if _libc().syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0) != 0:
         # The kernel refuses rights for folders on a path that is a file.
-        rule = _PathBeneath(allowed & _READ_FILE, parent)
+        rule = _PathBeneath(allowed & _RIGHTS_TO_FILES, parent)
         _libc().syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, ctypes.byref(rule), 0)
 
 

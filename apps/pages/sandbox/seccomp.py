@@ -75,6 +75,17 @@ _FATAL: Mapping[str, tuple[int | None, int | None]] = {
     "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430), "pidfd_open": (434, 434),
     "pidfd_getfd": (438, 438), "process_madvise": (440, 440),
 }  # fmt: skip
+# What a program with files of its own may not do either: reach other programs, and change files by their paths.
+_NOT_FOR_PROGRAMS: Mapping[str, tuple[int | None, int | None]] = {
+    "connect": (42, 203), "sendmsg": (46, 211), "sendmmsg": (307, 269), "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240), "truncate": (76, 45), "chmod": (90, None), "fchmodat": (268, 53),
+    "chown": (92, None), "lchown": (94, None), "fchownat": (260, 54), "setxattr": (188, 5), "lsetxattr": (189, 6),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "utime": (132, None), "utimes": (235, None),
+    "utimensat": (280, 88), "fchmodat2": (452, 452), "setrlimit": (160, 164), "setpriority": (141, 140),
+}  # fmt: skip
+_AF_UNIX, _CLONE3 = 1, 435
+_STREAM_SOCKETS = (1, 0x801, 0x80001, 0x80801)  # SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC
+_NEW_NAMESPACES = 0x7E020000  # the bits of CLONE_NEW...
 
 
 class _Processor(NamedTuple):
@@ -117,14 +128,61 @@ class SystemCallFilter:
         if self._processor is None:
             return None
         lines = [*self._start, *_own_signals(self._processor), *self._end]
-        code = b"".join(struct.pack("HBBI", *line) for line in lines)
-        held = ctypes.create_string_buffer(code, len(code))
-        program = _Program(len(lines), ctypes.addressof(held))
-        flags = _NEW_LISTENER if self._asks else 0
-        found = int(self._libc.syscall(self._processor.seccomp, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(program)))
-        if found < 0:
-            return None
-        return found if self._asks else -1
+        return _installed(self._libc, self._processor, lines, _NEW_LISTENER if self._asks else 0)
+
+
+class ProgramFilter:
+    """For a program that opens documents itself and needs more than a reader: it may start processes and write files.
+
+    It may not open a socket of a network, connect to anything, signal other processes, make namespaces, or change the
+    owner and rights of files that the kernel's rules for files do not cover.
+    """
+
+    def __init__(self) -> None:
+        self._processor = _PROCESSORS.get(platform.machine()) if sys.platform == "linux" else None
+        self._libc = ctypes.CDLL(None, use_errno=True)
+
+    def install(self) -> bool:
+        """Restrict this process and those it starts permanently; return False if it cannot. Needs no_new_privs."""
+        if self._processor is None:
+            return False
+        column = self._processor.column
+        lines = _beginning(self._processor)
+        for table, result in ((_FATAL, _KILL), (_NOT_FOR_PROGRAMS, _FAIL | errno.EPERM)):
+            for pair in table.values():
+                if (number := pair[column]) is not None:
+                    lines += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, result)]
+        lines += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _FAIL | errno.ENOSYS)]  # libraries then use clone
+        lines += _when_bit(_CHECKED["clone"], self._processor, _NEW_NAMESPACES, _FAIL | errno.EPERM, _ALLOW)
+        lines += _streams_of_this_machine((41, 198)[column])
+        place, *numbers = _CHECKED["prlimit64"]
+        lines += _when_argument(numbers[column], place, (0,), _FAIL | errno.EPERM)
+        lines += _own_signals(self._processor)
+        lines.append((_RETURN, 0, 0, _ALLOW))
+        return _installed(self._libc, self._processor, lines, 0) is not None
+
+
+def _installed(libc: ctypes.CDLL, processor: _Processor, lines: list[_Line], flags: int) -> int | None:
+    """Install the program; return None if that failed, the descriptor with the questions, or -1 if there are none."""
+    code = b"".join(struct.pack("HBBI", *line) for line in lines)
+    held = ctypes.create_string_buffer(code, len(code))
+    program = _Program(len(lines), ctypes.addressof(held))
+    found = int(libc.syscall(processor.seccomp, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(program)))
+    if found < 0:
+        return None
+    return found if flags & _NEW_LISTENER else -1
+
+
+def _beginning(processor: _Processor) -> list[_Line]:
+    """Refuse calls of another processor's table, and load the number of the call."""
+    return [
+        (_LOAD, 0, 0, _PROCESSOR),
+        (_EQUAL, 1, 0, processor.audit),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _CALL_NUMBER),
+        (_AT_LEAST, 0, 1, _X32_CALLS),
+        (_RETURN, 0, 0, _KILL),
+    ]
 
 
 def _around_own_signals(processor: _Processor, *, asks: bool) -> tuple[list[_Line], list[_Line]]:
@@ -137,14 +195,7 @@ def _around_own_signals(processor: _Processor, *, asks: bool) -> tuple[list[_Lin
         place, *found = _CHECKED[name]
         return _when_argument(found[processor.column], place, values, result)
 
-    start: list[_Line] = [
-        (_LOAD, 0, 0, _PROCESSOR),
-        (_EQUAL, 1, 0, processor.audit),
-        (_RETURN, 0, 0, _KILL),
-        (_LOAD, 0, 0, _CALL_NUMBER),
-        (_AT_LEAST, 0, 1, _X32_CALLS),
-        (_RETURN, 0, 0, _KILL),
-    ]
+    start = _beginning(processor)
     open_result = _NOTIFY if asks else _ALLOW
     results = ((_ALLOWED, _ALLOW), (_OPEN, open_result), (_REFUSED, _FAIL | errno.EPERM), (_FATAL, _KILL))
     for table, result in results:
@@ -178,6 +229,15 @@ def _when_argument(number: int, place: int, values: tuple[int, ...], otherwise: 
     for value in values:
         lines += [(_EQUAL, 0, 1, value), (_RETURN, 0, 0, _ALLOW)]
     lines.append((_RETURN, 0, 0, otherwise))
+    return [(_EQUAL, 0, len(lines), number), *lines]
+
+
+def _streams_of_this_machine(number: int) -> list[_Line]:
+    """Allow the call ``socket`` for streams between processes of this machine. To connect one is another call."""
+    refused = _FAIL | errno.EAFNOSUPPORT
+    lines: list[_Line] = [(_LOAD, 0, 0, _ARGUMENTS), (_EQUAL, 1, 0, _AF_UNIX), (_RETURN, 0, 0, refused)]
+    types = _when_argument(number, 1, _STREAM_SOCKETS, refused)
+    lines += types[1:]
     return [(_EQUAL, 0, len(lines), number), *lines]
 
 
