@@ -25,6 +25,7 @@ class Queue:
 def queue_table(
     *,
     parse_processes: int,
+    convert_processes: int,
     ocr_processes: int,
     ocr_per_document: int,
     window_per_job: int,
@@ -34,6 +35,7 @@ def queue_table(
     queues = [
         Queue("parse_raw_file_job", "prefork", parse_processes, 1, window_per_project),
         Queue("parse_raw_file_job_pages", "prefork", parse_processes, window_per_job, window_per_project),
+        Queue("convert", "prefork", convert_processes, 1, window_per_project),
         Queue("ocr_cpu", "prefork", ocr_processes, ocr_per_document, window_per_project),
         Queue("ocr_gpu", "threads", ocr_processes, ocr_per_document, window_per_project),
         *(

@@ -330,6 +330,10 @@ PDF_JOB_QUEUE_CONCURRENCY = env.integer(
     "documents of more than 16 pages that one worker splits or assembles at once",
     minimum=1,
 )
+CONVERTER = env.converter()
+CONVERTER_SECONDS = env.converter_seconds()
+CONVERTER_MEMORY_MB = env.converter_memory_mb()
+CONVERT_PROCESSES = env.integer("CONVERT_PROCESSES", 1, "documents that one convert worker converts at once", minimum=1)
 OCR_WORKER = env.ocr_processes()
 OCR_CONCURRENCY = env.integer("OCR_CONCURRENCY", 8, "OCR requests in flight per document", minimum=1)
 OCR_DPI = env.ocr_dpi()
@@ -350,6 +354,7 @@ PREMIUM_MODE_MODEL_CONCURRENCY = env.integer(
 )
 QUEUES = queue_table(
     parse_processes=PARSE_PROCESSES,
+    convert_processes=CONVERT_PROCESSES,
     ocr_processes=OCR_WORKER,
     ocr_per_document=OCR_CONCURRENCY,
     window_per_job=env.integer("WINDOW_PER_JOB", 32, "messages of one job in a queue at once", minimum=1),

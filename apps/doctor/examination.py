@@ -55,7 +55,7 @@ PARTS = (
     Part("PDF library", machine.pdf_library),
     Part("confinement", machine.confinement, seconds=READER_START_SECONDS),
     Part("Tesseract", machine.tesseract),
-    Part("office files", machine.office),
+    Part("converter", machine.converter),
     Part("GPU", machine.gpu),
     Part("disk", storage.disk),
     Part("SECRET_KEY", machine.secret_key),

@@ -108,6 +108,11 @@ def page_content(job_id: str, *, first: int, last: int, attempt: str) -> str:
     return f"{job_folder(job_id)}/pages/{first:06}-{last:06}.{attempt}.jsonl"
 
 
+def converted_document(job_id: str, *, attempt: str) -> str:
+    """The document of a job, converted by one attempt to a type that is read."""
+    return f"{job_folder(job_id)}/converted.{attempt}"
+
+
 def page_image(job_id: str, *, number: int, attempt: str) -> str:
     """The image of a page, rendered for OCR by one attempt."""
     return f"{job_folder(job_id)}/ocr/{number:06}.{attempt}.image"
@@ -169,8 +174,13 @@ def open_for_reading(key: str) -> BinaryIO:
 
 def open_original(document_id: str) -> BinaryIO:
     """Open an uploaded document. Raise DocumentMissing if its bytes are gone."""
+    return open_document(original(document_id))
+
+
+def open_document(key: str) -> BinaryIO:
+    """Open a document. Raise DocumentMissing if its bytes are gone."""
     try:
-        return open_for_reading(original(document_id))
+        return open_for_reading(key)
     except FileNotFoundError as error:
         raise DocumentMissing from error
 
@@ -200,11 +210,17 @@ def delete(key: str) -> None:
 
 @contextmanager
 def local_original(document_id: str) -> Iterator[Path]:
-    """Return a path on this machine with the bytes of an uploaded document: the stored file, or a temporary copy.
+    """Return a path on this machine with the bytes of an uploaded document, as ``local_file`` does."""
+    with local_file(original(document_id)) as path:
+        yield path
+
+
+@contextmanager
+def local_file(key: str) -> Iterator[Path]:
+    """Return a path on this machine with the bytes of a document: the stored file, or a temporary copy.
 
     Raise DocumentMissing if the bytes are gone.
     """
-    key = original(document_id)
     if (path := local_path(key)) is not None:
         try:
             size(key)
@@ -213,7 +229,7 @@ def local_original(document_id: str) -> Iterator[Path]:
         yield path
         return
     with tempfile.NamedTemporaryFile(prefix="leafmill-") as copy:
-        with open_original(document_id) as source:
+        with open_document(key) as source:
             shutil.copyfileobj(source, copy, 1024 * 1024)
         copy.flush()
         yield Path(copy.name)

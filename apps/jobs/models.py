@@ -44,6 +44,8 @@ class ParseJob(models.Model):
     are sent first; 0 is normal. An ended job is removed after ``expires_at`` (empty: never), which is
     ``retention_days`` after its end (0: for ever; empty: not computed yet) unless a person set it (``expiry_ordered``).
     ``annotation``: what a model is asked about the parsed document, an ``AnnotationTask``; empty: nothing.
+    ``media_type`` is the type of the document as it was uploaded. ``converted_key``: where the converted document is in
+    storage, which is read instead, and ``converted_type`` its type; both empty: it was not converted.
     ``source_job``: the parsed job whose pages this one copies instead of parsing the document itself.
     """
 
@@ -56,6 +58,8 @@ class ParseJob(models.Model):
     annotation = models.JSONField(null=True, blank=True)
     source_job = models.CharField(max_length=40, blank=True, default="", db_default="")
     media_type = models.CharField(max_length=100, blank=True)
+    converted_key = models.CharField(max_length=120, blank=True, default="", db_default="")
+    converted_type = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     mode = models.CharField(max_length=20)
     tier = models.CharField(max_length=20)
@@ -123,6 +127,11 @@ class ParseJob(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.state not in (JobState.PENDING, JobState.RUNNING)
+
+    @property
+    def read_type(self) -> str:
+        """The type of the document that is read: the converted one, if there is one."""
+        return self.converted_type or self.media_type
 
     @cached_property
     def parsed_options(self) -> JobOptions:

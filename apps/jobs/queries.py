@@ -288,7 +288,11 @@ def jobs_that_may_start(project_id: UUID) -> int | None:
         return None
     running = ParseJob.objects.filter(project_id=project_id, state=JobState.RUNNING).count()
     starting = Step.objects.filter(
-        project_id=project_id, stage=Stage.SPLIT, state=StepState.PENDING, sent_at__isnull=False
+        project_id=project_id,
+        stage=Stage.SPLIT,
+        state=StepState.PENDING,
+        sent_at__isnull=False,
+        job__state=JobState.PENDING,
     ).count()
     return max(0, limit - running - starting)
 

@@ -46,9 +46,10 @@ class StepState(StrEnum):
 
 
 class Stage(StrEnum):
-    """The stages of a job, in order. A step belongs to one stage."""
+    """The stages of a job, in order. A step belongs to one stage. After ``CONVERT`` the document is split again."""
 
     SPLIT = "split"
+    CONVERT = "convert"
     EXTRACT = "extract"
     PLAN = "plan"
     RECOGNIZE = "recognize"

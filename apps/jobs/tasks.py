@@ -15,7 +15,7 @@ from apps.jobs import workflow
 from apps.jobs.commands import clean_up as expired_jobs
 from apps.jobs.commands import deliver_webhooks as webhooks
 from apps.jobs.scheduling import advance, workers
-from apps.jobs.stages import assemble, extract, model, plan, recognize, split
+from apps.jobs.stages import assemble, convert, extract, model, plan, recognize, split
 from apps.jobs.stages.annotations import annotate
 
 Steps = Iterable[tuple[int, int]]  # ids and fences
@@ -24,6 +24,11 @@ Steps = Iterable[tuple[int, int]]  # ids and fences
 @shared_task(name=workflow.SPLIT_DOCUMENT)
 def split_document(*, step_id: int, fence: int, **later: Any) -> None:
     split.split_document(step_id=step_id, fence=fence)
+
+
+@shared_task(name=workflow.CONVERT_DOCUMENT)
+def convert_document(*, step_id: int, fence: int, **later: Any) -> None:
+    convert.convert_document(step_id=step_id, fence=fence)
 
 
 @shared_task(name=workflow.EXTRACT_PAGES)

@@ -43,6 +43,7 @@ from django.dispatch import receiver
 from apps.core import grouped_writes, logs, tracing, worker_heartbeat
 from apps.core.background_thread import log_failure
 from apps.core.database_connections import borrowed_connection, close_idle_connections, commit_asynchronously
+from apps.jobs import workflow
 from apps.jobs.commands import clean_up, deliver_webhooks
 from apps.jobs.scheduling import advance, claims, debounce, rescue, wake_up_timer, workers
 from apps.jobs.stages import recognize
@@ -73,8 +74,9 @@ SWITCH_SECONDS = 0.05
 def start_pool_process(**_: Any) -> None:
     """Start the threads of this pool process, and its reader, so that the first document need not wait for it."""
     _collect_rarely()
-    client.shared_reader().start()
-    threading.Thread(target=_measure_confinement, name="confinement", daemon=True).start()
+    if _queues() != [workflow.CONVERT_QUEUE]:  # it reads no document itself
+        client.shared_reader().start()
+        threading.Thread(target=_measure_confinement, name="confinement", daemon=True).start()
     tracing.start(_queues())
     _start_threads()
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SPLIT_DOCUMENT = "split_document"
+CONVERT_DOCUMENT = "convert_document"
 EXTRACT_PAGES = "extract_pages"
 PLAN_PAGES = "plan_pages"
 ROUTE_PAGES = "route_pages"
@@ -48,6 +49,7 @@ CLEAN_UP = "clean_up"
 DELIVER_WEBHOOKS = "deliver_webhooks"
 
 PARSE_QUEUE = "parse_raw_file_job"
+CONVERT_QUEUE = "convert"
 PAGES_QUEUE = "parse_raw_file_job_pages"
 OCR_CPU_QUEUE, OCR_GPU_QUEUE = "ocr_cpu", "ocr_gpu"
 ANNOTATION_QUEUE = "llm"
@@ -62,6 +64,7 @@ MESSAGES_PER_WIDTH = 16
 
 TASK_OF_STAGE = {
     Stage.SPLIT: SPLIT_DOCUMENT,
+    Stage.CONVERT: CONVERT_DOCUMENT,
     Stage.EXTRACT: EXTRACT_PAGES,
     Stage.PLAN: PLAN_PAGES,
     Stage.RECOGNIZE: RENDER_PAGE,
@@ -71,6 +74,7 @@ TASK_OF_STAGE = {
 }
 QUEUE_OF_STAGE = {
     Stage.SPLIT: PARSE_QUEUE,
+    Stage.CONVERT: CONVERT_QUEUE,
     Stage.EXTRACT: PAGES_QUEUE,
     Stage.PLAN: PARSE_QUEUE,
     Stage.ROUTE: PARSE_QUEUE,

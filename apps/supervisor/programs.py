@@ -12,6 +12,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from apps.pages.conversion.converter import find_program
 from apps.supervisor import embedded_broker
 from apps.supervisor.errors import CannotStart
 
@@ -58,6 +59,7 @@ def members(folder: Path) -> tuple[list[Member], dict[str, str]]:
         web("web", settings.PORT),
         *([web("admin", settings.ADMIN_PORT)] if settings.ADMIN_PORT else []),
         worker("parse-worker", "parse_raw_file_job", "parse_raw_file_job_pages"),
+        *([worker("convert-worker", "convert")] if find_program(settings.CONVERTER) else []),
         ocr_worker(),
         *model_workers(settings.MODEL_PROCESSES),
         worker("housekeeping", "housekeeping"),

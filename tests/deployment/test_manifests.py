@@ -122,6 +122,7 @@ def test_network_access_between_pods(manifests: list[Manifest]) -> None:
     assert {name: egress_policies(name) for name in owners} == {
         "api": everything | {"uses-internet"},
         "parse": everything,
+        "convert": everything,
         "housekeeping": everything,
         "llm": everything | {"uses-internet"},
         "lvm": everything | {"uses-internet"},

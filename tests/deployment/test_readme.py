@@ -70,7 +70,9 @@ def test_the_example_overlay(tmp_path: Path) -> None:
     )
 
     images = {container["image"] for pod in pod_specs(manifests).values() for container in pod["containers"]}
-    assert images == {f"registry.example.com/leafmill/{name}:{VERSION}" for name in ("service", "ocr", "ocr-gpu")}
+    assert images == {
+        f"registry.example.com/leafmill/{name}:{VERSION}" for name in ("service", "convert", "ocr", "ocr-gpu")
+    }
     (shared,) = of_kind(manifests, "ConfigMap").values()
     assert shared["data"]["PUBLIC_URL"] == "https://parse.example.com"
     assert shared["data"]["OCR_EXCHANGE_URL"] == "http://api"

@@ -56,6 +56,11 @@ def test_parse_pods_have_enough_memory(production: list[Manifest]) -> None:
     assert processes * (recycled_at + reader) < memory_bytes(production, "parse")
 
 
+def test_convert_pods_have_enough_memory(production: list[Manifest]) -> None:
+    needed = settings.CONVERT_PROCESSES * settings.CONVERTER_MEMORY_MB * 2**20
+    assert needed < memory_bytes(production, "convert")
+
+
 def test_ocr_pods_have_enough_memory(production: list[Manifest]) -> None:
     for name in ("ocr-cpu", "ocr-gpu"):
         processes = int(own_environment(production, name)["OCR_WORKER"])
@@ -84,5 +89,6 @@ def test_grace_periods_let_pods_finish_their_work(production: list[Manifest]) ->
     assert grace_seconds(production, "parse") >= 2 * page + (settings.PAGES_PER_RANGE - 2) * page / 6
     for name in ("ocr-cpu", "ocr-gpu"):  # fetch, two tries, delivery
         assert grace_seconds(production, name) >= 30 + 2 * ocr_settings().page_seconds + 30
+    assert grace_seconds(production, "convert") > settings.CONVERTER_SECONDS
     for name in ("llm", "lvm", "agent"):
         assert grace_seconds(production, name) > settings.PROVIDER_TOTAL_SECONDS

@@ -68,7 +68,7 @@ def page_json(page: StoredPage, job: ParseJob, presentation: Presentation, struc
 def _images(page: StoredPage, job: ParseJob) -> Iterator[Json]:
     """Yield the images of a page by the names under which ``result/image`` has them."""
     kinds = job.parsed_options.images_to_save
-    if "screenshot" in kinds and not page.has_failed and not is_structured(job.media_type or ""):
+    if "screenshot" in kinds and not page.has_failed and not is_structured(job.read_type):
         size = {"x": 0.0, "y": 0.0, "w": page.items["page_width"], "h": page.items["page_height"]}
         yield _image(f"page_{page.number}.jpg", size, "full_page_screenshot", PAGE_DPI)
     if not kinds & {"layout", "embedded"}:

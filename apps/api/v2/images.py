@@ -118,7 +118,7 @@ def images_content_metadata(request: Request, job: ParseJob, names: Collection[s
 
     for page in pages_of(job) if job.document_id else ():
         number = page["page_number"]
-        if "screenshot" in wanted and page["success"] and not is_structured(job.media_type or ""):
+        if "screenshot" in wanted and page["success"] and not is_structured(job.read_type):
             add(f"page_{number}.jpg", "screenshot")
         if wanted - {"screenshot"}:
             for picture in pictures_on(page):

@@ -228,7 +228,10 @@ class JobMetadata(BaseModel):
     version: str
     parsed_with_version: str
     mode: str
-    media_type: str | None
+    media_type: Annotated[str | None, Field(description="the type of the uploaded document")]
+    converted_to: Annotated[
+        str | None, Field(description="the type of the document that was read, if the uploaded one was converted first")
+    ]
     document_pages: int | None
     target_pages: str | None
     max_pages: int | None

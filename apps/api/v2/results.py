@@ -74,6 +74,7 @@ def job_metadata(job: ParseJob) -> dict[str, Any]:
         "parsed_with_version": parsed_with,
         "mode": job.mode,
         "media_type": job.media_type or None,
+        "converted_to": job.converted_type or None,
         "document_pages": job.document_pages,
         "target_pages": job.target_pages or None,
         "max_pages": job.max_pages,

@@ -12,6 +12,7 @@ from django.conf import settings
 
 from apps.core.weak_settings import NEW_KEY_COMMAND, weakness_of_key
 from apps.doctor.finding import Finding, failed, manage, not_checked, ok, python, warning
+from apps.pages.conversion.converter import AUTO, OFF, PACKAGES, find_program
 from apps.pages.model.errors import UnplannedError
 from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.sandbox.client import Reader
@@ -69,10 +70,18 @@ def confinement() -> Finding:
     return (failed if env.is_confinement_required() else warning)(name, not_confined(found), mend)
 
 
-def office() -> Finding:
-    program = shutil.which("soffice") or shutil.which("libreoffice")
-    found = f"LibreOffice is at {program}" if program else "LibreOffice is not installed"
-    return ok("office files", f"Office files are read from their structure, without another program. {found}.")
+def converter() -> Finding:
+    """Check whether documents of older programs can be converted."""
+    name, setting = "converter", str(settings.CONVERTER)
+    program = find_program(setting)
+    if program is not None:
+        return ok(name, f"Documents of older programs are converted by {program}.")
+    if setting == OFF:
+        return ok(name, "Documents of older programs (doc, ppt ...) are refused, because CONVERTER=off.")
+    if setting != AUTO:
+        return ok(name, f"Workers of the queue convert have LibreOffice at {setting}; this machine has none.")
+    sentence = "LibreOffice is not on this machine: documents of older programs (doc, ppt) need a worker of convert."
+    return warning(name, sentence, f"sudo apt-get install {PACKAGES}")
 
 
 def gpu() -> Finding:

@@ -14,6 +14,7 @@ from apps.doctor.finding import Finding, failed, manage, not_checked, ok, python
 from apps.jobs import queries, workflow
 from apps.jobs.queries import WorkersOfQueue
 from apps.jobs.scheduling.workers import ocr_queue
+from apps.jobs.stages.convert import has_converter
 from apps.providers.models import Deployment
 
 NOT_REPORTED = f"has reported in the last {queries.WORKER_TIMEOUT.total_seconds():.0f} s"
@@ -37,6 +38,8 @@ def workers() -> list[Finding]:
             findings.append(ok(name, _consumers(live[queue])))
         elif settings.QUEUES[queue].page_parser and queue not in served:
             findings.append(ok(name, "There is none and none is needed: no deployment serves this queue."))
+        elif queue == workflow.CONVERT_QUEUE and not has_converter():
+            findings.append(ok(name, "There is none and none is needed: documents of older programs are refused."))
         else:
             findings.append(
                 failed(name, f"No worker {NOT_REPORTED}: work in this queue waits.", manage(f"work {queue}"))

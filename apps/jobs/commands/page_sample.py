@@ -13,8 +13,9 @@ from apps.jobs.stages.recognize import pages_to_recognize
 from apps.jobs.stages.split import wanted_pages
 from apps.jobs.stages.step_work import reader_limits, reading_options_of
 from apps.pages.model.blocks import Page
+from apps.pages.model.conversions import conversion_of
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.errors import Stopped
+from apps.pages.model.errors import Stopped, UnsupportedDocument
 from apps.pages.sandbox import pool
 from apps.parsing.usage_estimate import TYPICAL_PAGE_TOKENS, page_tokens
 
@@ -71,7 +72,7 @@ def read_sample(path: Path, job: ParseJob, password: str | None) -> PageSample:
 
     try:
         with pool.reader_pool(1).reader(should_stop=is_late) as reader:
-            _facts, results = reader.inspect_and_read(
+            facts, results = reader.inspect_and_read(
                 path,
                 page_numbers=choose_pages,
                 max_pages=MAX_SAMPLED_PAGES,
@@ -85,6 +86,11 @@ def read_sample(path: Path, job: ParseJob, password: str | None) -> PageSample:
             )
     except Stopped as stopped:
         raise TooSlowToEstimate from stopped
+    if conversion_of(facts.media_type):
+        raise UnsupportedDocument(
+            "The pages of this kind of document are known after its conversion, so it has no estimate. Submit it, or "
+            "save it in a current format and send that."
+        )
     results = results or []
     readable = [page for page in results if isinstance(page, Page)]
     numbers_for_ocr = pages_to_recognize(job, ((page.number, page.needs_ocr) for page in readable))

@@ -26,7 +26,7 @@ from apps.jobs.scheduling import job_traces, retention
 from apps.jobs.scheduling.leases import Lease, lease_renewer
 from apps.jobs.scheduling.moves import move_jobs, move_pages, move_steps
 from apps.jobs.states import JobState, PageState, Stage, StepMove, StepState
-from apps.pages.model.errors import PageCrashed, ParseError, UnplannedError
+from apps.pages.model.errors import ConverterCrashed, PageCrashed, ParseError, UnplannedError
 from apps.pages.model.ocr_reasons import NO_TEXT_LAYER
 
 logger = logging.getLogger(__name__)
@@ -317,7 +317,8 @@ def reclaim(step: Step) -> bool:
     logger.warning("The worker of %s was lost (start %s)", step, step.starts)
     _end_attempt(step, AttemptOutcome.LEASE_LOST, "worker_lost", again=move is not StepMove.DISCARD)
     if move is StepMove.DISCARD:
-        _fail_work_of(step, PageCrashed() if step.first_page else UnplannedError())
+        crashed = ConverterCrashed() if step.stage == Stage.CONVERT else UnplannedError()
+        _fail_work_of(step, PageCrashed() if step.first_page else crashed)
         return True
     if move is StepMove.RECLAIM_IN_HALVES:
         middle = (step.first_page + step.last_page) // 2

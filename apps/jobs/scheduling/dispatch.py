@@ -24,11 +24,13 @@ from apps.accounts.models import Project
 from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Pause, Step
 from apps.jobs.scheduling.moves import move_steps
-from apps.jobs.states import Stage, StepMove, StepState
+from apps.jobs.states import JobState, Stage, StepMove, StepState
 
 logger = logging.getLogger(__name__)
 
 MAX_PAGES_PER_ROW = 100_000
+# Not the second split of a document that has been converted: its job runs already.
+_BEGINS_JOB = Q(stage=Stage.SPLIT, job__state=JobState.PENDING)
 
 
 def make_page_steps(*, job: ParseJob, stage: Stage, queue: str, numbers: Iterable[int]) -> list[Step]:
@@ -51,7 +53,7 @@ def start_job_step(*, job: ParseJob, stage: Stage) -> Step:
     queue = workflow.QUEUE_OF_STAGE[stage]
     step = Step(job=job, project_id=job.project_id, stage=stage, queue=queue)
     may_send = not is_paused(queue)
-    if may_send and stage is Stage.SPLIT:
+    if may_send and stage is Stage.SPLIT and job.state == JobState.PENDING:
         sent = sum(queries.sent_by_job(queue=queue, project_id=job.project_id).values())
         is_window_full = sent >= int(settings.QUEUES[queue].window_per_project)
         may_send = not is_window_full and queries.jobs_that_may_start(job.project_id) != 0
@@ -157,12 +159,16 @@ def _choose(queue: str, project_id: UUID, *, job_id: str | None) -> list[_Chosen
         if job_id is not None:
             rows = rows.filter(job_id=job_id)
         if new_jobs == 0:
-            rows = rows.exclude(stage=Stage.SPLIT)
+            rows = rows.exclude(_BEGINS_JOB)
         batch = list(rows.order_by(*order)[:free])
         if not batch:
             break
+        begins = set()
+        if new_jobs is not None:
+            first_steps = Step.objects.filter(_BEGINS_JOB, pk__in=[step.pk for step in batch])
+            begins = set(first_steps.values_list("pk", flat=True))
         for step in batch:
-            begins_job = step.stage == Stage.SPLIT and new_jobs is not None
+            begins_job = step.pk in begins
             messages = min(_messages_of(step), free, window.window_per_job - sent[step.job_id])
             if messages > 0 and not (begins_job and new_jobs == 0):
                 new_jobs = new_jobs - 1 if begins_job and new_jobs is not None else new_jobs

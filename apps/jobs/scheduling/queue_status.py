@@ -167,7 +167,7 @@ def _open_work(names: Collection[str]) -> dict[str, _OpenWork]:
         one.waiting += messages - running
         one.unsent += not_sent
         one.in_flight += running
-        one.pages += 0 if queue == workflow.PARSE_QUEUE else page_total
+        one.pages += 0 if queue in (workflow.PARSE_QUEUE, workflow.CONVERT_QUEUE) else page_total
         one.oldest = oldest if one.oldest is None else min(one.oldest, oldest)
     return work
 

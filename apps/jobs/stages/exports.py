@@ -39,7 +39,7 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
         return None
     if not job.has_ended:
         raise JobNotFinished
-    if export.needs_pictures and is_structured(job.media_type):
+    if export.needs_pictures and is_structured(job.read_type):
         raise NoPictureOfPage
     if export.needs_pictures and not job.document_id:
         raise DocumentNotFound
@@ -80,7 +80,7 @@ def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack, warn: Callable
         language=tag_of(languages[0]) if languages else "",
         picture_of=partial(pictures.picture, dpi=PICTURE_DPI) if pictures else None,
         open_output=partial(queries.open_result, job),
-        add_text=pictures.searchable_copy if pictures and job.media_type == PDF else None,
+        add_text=pictures.searchable_copy if pictures and job.read_type == PDF else None,
         warn=warn,
     )
 

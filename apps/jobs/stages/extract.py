@@ -10,14 +10,13 @@ from django.db import transaction
 
 from apps.core import tracing
 from apps.documents import storage
-from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries, workflow
 from apps.jobs.models import ParseJob, Step
 from apps.jobs.scheduling.advance import advance_if_done
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, fail_pages, pages_of
 from apps.jobs.scheduling.moves import move_pages
 from apps.jobs.stages.recognize import reason_for_ocr
-from apps.jobs.stages.step_work import password_of, reader_limits, reading_options_of, record_errors
+from apps.jobs.stages.step_work import local_document, password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
 from apps.pages.model.errors import ParseError, Stopped
@@ -52,15 +51,13 @@ def extract_pages(*, step_id: int, fence: int) -> None:
 def extract_range(claim: Claim) -> None:
     """Extract the pages of a claimed range, store them and complete the claim."""
     job, step = claim.job, claim.step
-    if job.document_id is None:
-        raise DocumentNotFound
-    with storage.local_original(job.document_id) as path:
+    with local_document(job) as path:
         try:
             pages = client.shared_reader().read_range(
                 path,
                 range(step.first_page, step.last_page + 1),
                 password=password_of(job),
-                media_type=job.media_type,
+                media_type=job.read_type,
                 **reading_options_of(job),
                 limits=reader_limits(),
                 should_stop=claim.lease.is_lost,

@@ -44,7 +44,7 @@ from apps.jobs.scheduling.moves import move_pages
 from apps.jobs.stages.model_calls import answer_cache, budget_waits
 from apps.jobs.stages.model_calls.page_threads import PageThreads, page_threads
 from apps.jobs.stages.page_contents import READ_CONTENT, read_content, stored_page_and_before
-from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
+from apps.jobs.stages.step_work import local_document, password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, encode_page
 from apps.pages.model.errors import PageError, Stopped
@@ -220,10 +220,10 @@ def _complete_with_answer(claim: Claim, context: _PageContext) -> None:
     with DocumentPictures(
         job.document_id,
         password=password_of(job),
-        media_type=job.media_type,
+        media_type=job.read_type,
         limits=reader_limits(),
         should_stop=claim.lease.is_lost,
-        open_document=storage.local_original,
+        open_document=lambda _document_id: local_document(job),
         margins=context.options.margins,
     ) as pictures:
         parsed = context.parser.parse(

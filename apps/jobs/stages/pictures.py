@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from apps.documents import storage
 from apps.jobs.models import ParseJob
-from apps.jobs.stages.step_work import password_of, reader_limits
+from apps.jobs.stages.step_work import local_document, password_of, reader_limits
 from apps.pages.model.blocks import EmbeddedImage, Page
 from apps.pages.model.geometry import NO_BOX, Box
 from apps.parsing.page_pictures import DocumentPictures
@@ -35,8 +34,8 @@ def document_pictures(job: ParseJob) -> DocumentPictures:
     return DocumentPictures(
         job.document_id,
         password=password_of(job),
-        media_type=job.media_type,
+        media_type=job.read_type,
         limits=reader_limits(),
         should_stop=lambda: False,
-        open_document=storage.local_original,
+        open_document=lambda _document_id: local_document(job),
     )

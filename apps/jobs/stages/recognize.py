@@ -15,7 +15,6 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.documents import storage
-from apps.documents.errors import DocumentNotFound
 from apps.jobs import ocr_exchange
 from apps.jobs.models import JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, workers
@@ -36,7 +35,7 @@ from apps.jobs.scheduling.dispatch import dispatch_pages_of, make_page_steps
 from apps.jobs.scheduling.leases import renew
 from apps.jobs.scheduling.moves import move_pages, move_to_stage
 from apps.jobs.stages.page_contents import stored_page
-from apps.jobs.stages.step_work import password_of, reader_limits, record_errors
+from apps.jobs.stages.step_work import local_document, password_of, reader_limits, record_errors
 from apps.jobs.states import PageState, Stage, StepState
 from apps.pages.layout.picture_sheet import sheet_of
 from apps.pages.model.blocks import EmbeddedImage, Page, encode_page
@@ -92,13 +91,11 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
             return None
         with record_errors(claim):
             job, step = claim.job, claim.step
-            if job.document_id is None:
-                raise DocumentNotFound
             options = job.parsed_options
             has_failed = PageAttempt.objects.filter(step_id=step.pk, error_code__in=_RETRYABLE_CODES).exists()
             dpi = settings.OCR_DPI * (1.5 if options.high_resolution_ocr else 1.0)
-            sheet = _sheet(step, scale=0.5 if has_failed else 1.0) if is_structured(job.media_type) else ()
-            with storage.local_original(job.document_id) as path:
+            sheet = _sheet(step, scale=0.5 if has_failed else 1.0) if is_structured(job.read_type) else ()
+            with local_document(job) as path:
                 try:
                     image = client.shared_reader().render(
                         path,
@@ -108,7 +105,7 @@ def render_page(*, step_id: int, fence: int) -> dict[str, Any] | None:
                         margins=options.margins,
                         embedded=sheet,
                         password=password_of(job),
-                        media_type=job.media_type,
+                        media_type=job.read_type,
                         limits=reader_limits(),
                         should_stop=claim.lease.is_lost,
                     )

@@ -38,7 +38,7 @@ def choose_routes(job: ParseJob) -> list[Route]:
     """Return the mode for every page that has been read and has no mode yet."""
     rows = JobPage.objects.filter(job=job, state=PageState.SUCCEEDED, mode="").exclude(content="").order_by("number")
     options = job.parsed_options
-    if is_structured(job.media_type):
+    if is_structured(job.read_type):
         return [Route(number, FAST, READ_FROM_STRUCTURE) for number in rows.values_list("number", flat=True)]
     if not options.auto_mode_rules and not options.optimizes_cost:
         return [Route(number, job.mode) for number in rows.values_list("number", flat=True)]

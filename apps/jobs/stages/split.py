@@ -1,6 +1,7 @@
 """Split: find out the type and the page count of a document, and create the rows for its pages.
 
 A short document is read in the same pass and goes straight to OCR or to assembly. A long one is extracted in ranges.
+One that must be converted is split again after its conversion.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.documents import storage
-from apps.documents.errors import DocumentNotFound
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.admission import allow_pages
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, create_claimed_step, renewed_lease, snooze
@@ -23,11 +23,13 @@ from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.annotations.copied_pages import copy_pages, must_read_again, source_of, wanted_pages_of
 from apps.jobs.stages.assemble import write_result
+from apps.jobs.stages.convert import begin_conversion
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize, reason_for_ocr
-from apps.jobs.stages.step_work import password_of, reader_limits, reading_options_of, record_errors
+from apps.jobs.stages.step_work import local_document, password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
+from apps.pages.model.conversions import conversion_of
 from apps.pages.model.document_facts import NAMED_FACTS, DocumentFacts
 from apps.pages.model.page_numbers.ranges import last_page, parse_page_ranges
 from apps.pages.model.warnings import describe
@@ -51,12 +53,10 @@ def _split(claim: Claim) -> None:
         copy_pages(claim, source)
         return
     of_source = None if source is None else wanted_pages_of(job, source)
-    if job.document_id is None:
-        raise DocumentNotFound
     # One of the pages may have killed the worker of an earlier start. So a later start extracts in ranges, and a range
     # whose worker dies is halved until the page is alone.
     is_first_start = claim.step.starts <= 1
-    with storage.local_original(job.document_id) as path:
+    with local_document(job) as path:
         facts, pages = client.shared_reader().inspect_and_read(
             path,
             page_numbers=lambda facts: of_source or wanted_pages(job, facts.page_count),
@@ -66,6 +66,9 @@ def _split(claim: Claim) -> None:
             limits=reader_limits(),
             should_stop=claim.lease.is_lost,
         )
+    if conversion_of(facts.media_type):
+        begin_conversion(claim, facts)
+        return
     numbers = of_source or wanted_pages(job, facts.page_count)
     if of_source is None:
         allow_pages(job, len(numbers))
@@ -119,7 +122,9 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
     """Move the job to the stage, and record the facts of its document and the deadline for this number of pages."""
     codes = [*facts.warnings, *(("pages_out_of_range",) if last_page(job.target_pages) > facts.page_count else ())]
     job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in codes)]
-    job.page_count, job.media_type = pages, facts.media_type
+    job.page_count = pages
+    if not job.converted_key:
+        job.media_type = facts.media_type
     for name in NAMED_FACTS:
         if known := getattr(facts, name):
             job.result_facts = {**job.result_facts, name: msgspec.to_builtins(known)}
@@ -129,7 +134,7 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
     move_to_stage(
         job.pk,
         stage,
-        media_type=facts.media_type,
+        media_type=job.media_type,
         document_pages=facts.page_count,
         page_count=pages,
         warnings=job.warnings,

@@ -6,13 +6,15 @@ import errno
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypedDict
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
 from apps.core import sealed_secrets
-from apps.documents.errors import StorageUnavailable
+from apps.documents import storage
+from apps.documents.errors import DocumentNotFound, StorageUnavailable
 from apps.jobs.models import ParseJob
 from apps.jobs.scheduling.claims import Claim, end_job, fail, retry, snooze_in_outage
 from apps.jobs.states import JobState
@@ -66,6 +68,18 @@ def record_errors(claim: Claim) -> Iterator[None]:
 def password_of(job: ParseJob) -> str | None:
     """Return the password that opens the job's document; None if it needs none."""
     return sealed_secrets.unseal(job.password_sealed) if job.password_sealed else None
+
+
+@contextmanager
+def local_document(job: ParseJob) -> Iterator[Path]:
+    """Return a path on this machine with the document that is read: the converted one, or the original.
+
+    Raise DocumentNotFound if the document was deleted, DocumentMissing if its bytes are gone.
+    """
+    if job.document_id is None:
+        raise DocumentNotFound
+    with storage.local_file(job.converted_key or storage.original(job.document_id)) as path:
+        yield path
 
 
 class ReadingOptions(TypedDict):

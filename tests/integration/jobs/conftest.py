@@ -21,7 +21,7 @@ from apps.jobs.commands.submit import JobRequest, submit_job
 from apps.jobs.models import LeaderLock, ParseJob, Step
 from apps.jobs.options import JobOptions
 from apps.jobs.scheduling.rescue import Rescued, rescue_jobs
-from apps.jobs.stages import assemble, extract, model, plan, recognize, split
+from apps.jobs.stages import assemble, convert, extract, model, plan, recognize, split
 from apps.jobs.stages.annotations import annotate
 from apps.jobs.states import OPEN_STEPS, Stage
 from tests.documents.long import long_document
@@ -37,6 +37,7 @@ from tests.fakes.fixtures import (
 __all__ = ["gateway", "make_gateway", "provider", "quota_store", "running_provider", "shared_connections"]
 DELIVER = {
     Stage.SPLIT: split.split_document,
+    Stage.CONVERT: convert.convert_document,
     Stage.EXTRACT: extract.extract_pages,
     Stage.PLAN: plan.plan_pages,
     Stage.ROUTE: plan.route_pages,

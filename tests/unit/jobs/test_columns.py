@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db.models import CharField
 
 from apps.jobs.models import ParseJob
+from apps.jobs.workflow import QUEUE_OF_STAGE
+from apps.pages.model.conversions import CONVERSIONS
 from apps.pages.office import office_file
 
 
@@ -16,5 +18,11 @@ def length_of(name: str) -> int:
 
 
 def test_the_type_of_every_document_that_is_read_fits() -> None:
-    length = length_of("media_type")
-    assert all(len(media_type) <= length for media_type in office_file._MODULES)
+    for name in ("media_type", "converted_type"):
+        length = length_of(name)
+        assert all(len(media_type) <= length for media_type in (*office_file._MODULES, *CONVERSIONS))
+
+
+def test_the_names_of_stages_fit() -> None:
+    length = length_of("stage")
+    assert all(len(stage) <= length for stage in QUEUE_OF_STAGE)

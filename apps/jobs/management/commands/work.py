@@ -10,6 +10,7 @@ from django.db import connection
 
 from apps.core.database_connections import share_connections
 from apps.jobs import workflow
+from apps.pages.conversion.converter import find_program, missing_here
 from apps.providers.calls.process_gateway import share_widths
 from apps.providers.models import Deployment
 
@@ -50,6 +51,9 @@ class Command(BaseCommand):
             raise SystemExit(2)
         if any(queue.page_parser for queue in queues) and settings.PROVIDER_PUBLIC_KEY:
             refuse_without_private_keys()
+        if workflow.CONVERT_QUEUE in options["queues"] and find_program(settings.CONVERTER) is None:
+            self.stderr.write(f"converter_missing: {missing_here().detail} CONVERTER names its path.")
+            raise SystemExit(2)
         if options["when_provided"]:
             # Without a deployment there is no work, and the worker would only use memory.
             while not Deployment.objects.exists():

@@ -61,12 +61,18 @@ def copy_pages(claim: Claim, source: ParseJob) -> None:
         raise SourceGone from None
     if batch:
         _store(claim, batch)
+    converted_key = _copy_of_document(claim, source)
     with transaction.atomic():
         if not complete(claim):
             return
         JobPage.objects.bulk_create(rows, batch_size=500)
         facts = {name: source.result_facts[name] for name in ("page_labels",) if name in source.result_facts}
-        columns = {"media_type": source.media_type, "document_pages": source.document_pages}
+        columns = {
+            "media_type": source.media_type,
+            "document_pages": source.document_pages,
+            "converted_key": converted_key,
+            "converted_type": source.converted_type,
+        }
         move_to_stage(job.pk, Stage.ANNOTATE, page_count=len(rows), result_facts=facts, **columns)
         job.refresh_from_db()
         annotate_or_assemble(job)
@@ -79,6 +85,19 @@ def wanted_pages_of(job: ParseJob, source: ParseJob) -> Sequence[int]:
         wanted = set(parse_page_ranges(job.target_pages, page_count=numbers[-1]))
         numbers = [number for number in numbers if number in wanted]
     return numbers[: job.max_pages]
+
+
+def _copy_of_document(claim: Claim, source: ParseJob) -> str:
+    """Copy the converted document of the source. Return its key; "" if it has none. Raise SourceGone."""
+    if not source.converted_key:
+        return ""
+    key = storage.converted_document(claim.job.pk, attempt=claim.attempt)
+    try:
+        with storage.open_for_reading(source.converted_key) as content:
+            storage.write(key, content)
+    except FileNotFoundError:
+        raise SourceGone from None
+    return key
 
 
 def _copy_of(row: JobPage, job: ParseJob) -> JobPage:
