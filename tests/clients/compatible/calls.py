@@ -144,7 +144,7 @@ def open_webui_loads() -> None:
 
 async def use_tools(session: Any, arguments: dict[str, Any]) -> None:
     tools = (await session.list_tools()).tools
-    assert [tool.name for tool in tools] == ["parse_document", "get_page", "search_document"]
+    assert [tool.name for tool in tools] == ["parse_document", "get_page", "get_file", "search_document"]
     parsed = await session.call_tool("parse_document", arguments)
     assert not parsed.is_error, parsed
     assert f"# {TITLE}" in parsed.content[0].text

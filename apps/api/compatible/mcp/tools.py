@@ -15,6 +15,7 @@ from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 from rest_framework.request import Request
 
+from apps.api import links
 from apps.api.base import project_of
 from apps.api.compatible.base import check_succeeded, submit
 from apps.api.compatible.mcp.protocol import INVALID_PARAMS, Json, ProtocolError
@@ -29,14 +30,17 @@ from apps.api.v2 import long_poll
 from apps.api.v2.files import find_file
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.representations import STATUS
+from apps.api.v2.result_files import media_type_of, open_file
 from apps.documents.models import Document
 from apps.jobs.models import ParseJob
 from apps.pages.model.errors import ParseError
+from apps.pages.output.exports.options import FILE_NAMES
 
 MAX_WAIT_SECONDS = 45
 """Clients often give up after 60 seconds. A longer job is asked for again."""
 MAX_TEXT_CHARS = 40_000
 """Of one answer, so that it does not fill the context of the model."""
+_BYTES_OF_TEXT = 4 * (MAX_TEXT_CHARS + 1)
 MAX_RESULTS = 50
 _SNIPPET_CHARS = 300
 JobId = Annotated[str, Field(max_length=100, description="the job_id that parse_document returned")]
@@ -69,6 +73,13 @@ class GetPage(Arguments):
     ] = "markdown"
 
 
+class GetFile(Arguments):
+    job_id: JobId
+    format: Annotated[
+        str, Field(json_schema_extra={"enum": list(FILE_NAMES)}, description="chunks: pieces for retrieval; zip: all")
+    ]
+
+
 class SearchDocument(Arguments):
     job_id: JobId
     query: Annotated[str, Field(min_length=1, max_length=500, description="words; case and accents do not matter")]
@@ -87,6 +98,13 @@ def tool_list() -> list[Json]:
             ParseDocument,
         ),
         _tool("get_page", "Get a page", "Return one page of a parsed document.", GetPage),
+        _tool(
+            "get_file",
+            "Get a parsed document as a file",
+            "Return the whole parsed document in another format: a link to download it without a key, and its text if "
+            "the format is text.",
+            GetFile,
+        ),
         _tool(
             "search_document",
             "Search a document",
@@ -233,6 +251,32 @@ def _get_page(request: Request, sent: Json) -> Json:
     return _answer(_cut(text), {"job_id": arguments.job_id, "page_number": page.number, "page_count": len(pages)})
 
 
+def _get_file(request: Request, sent: Json) -> Json:
+    arguments = validated(GetFile, sent, where="arguments")
+    if arguments.format not in FILE_NAMES:
+        raise _invalid("format", f"There is no such format. Send one of: {', '.join(FILE_NAMES)}.")
+    job = _ended(request, arguments.job_id)
+    name = FILE_NAMES[arguments.format]
+    found = open_file(job, name)
+    if found is None:
+        raise NotFound("The result has no such file.")
+    media_type = media_type_of(name)
+    with found[1] as content:
+        is_text = media_type.startswith(("text/", "application/xml", "application/x-ndjson"))
+        text = _cut(content.read(_BYTES_OF_TEXT).decode("utf-8", "ignore")) if is_text else f"{name}: {found[0]} bytes"
+    path = links.signed_result_path(job.pk, name, seconds=settings.SIGNED_URL_SECONDS)
+    facts: Json = {
+        "job_id": job.pk,
+        "format": arguments.format,
+        "size_bytes": found[0],
+        "url": links.origin(request) + path,
+    }
+    answer = _answer(text, facts)
+    kind = media_type.partition(";")[0]
+    answer["content"].append({"type": "resource_link", "uri": facts["url"], "name": name, "mimeType": kind})
+    return answer
+
+
 def _search_document(request: Request, sent: Json) -> Json:
     arguments = validated(SearchDocument, sent, where="arguments")
     words = _folded(arguments.query).split()
@@ -256,12 +300,17 @@ def _search_document(request: Request, sent: Json) -> Json:
 
 def _pages(request: Request, job_id: str) -> list[StoredPage]:
     """Return the pages of a job, which is waited for. Raise JobNotFound, NotFound or JobFailed."""
+    return pages_of(_ended(request, job_id))
+
+
+def _ended(request: Request, job_id: str) -> ParseJob:
+    """Return a job with a result, which is waited for. Raise JobNotFound, NotFound or JobFailed."""
     job: ParseJob = find_job(project_of(request), job_id)
     job = long_poll.wait_for_end(job, seconds=min(MAX_WAIT_SECONDS, settings.SYNC_WAIT_SECONDS))
     if not job.has_ended:
         raise NotFound("The document is still being parsed. Call this tool again in a moment.")
     check_succeeded(job)
-    return pages_of(job)
+    return job
 
 
 def _folded(text: str) -> str:
@@ -285,5 +334,6 @@ def _answer(text: str, facts: Json) -> Json:
 _TOOLS: dict[str, Callable[[Request, Json], Json]] = {
     "parse_document": _parse_document,
     "get_page": _get_page,
+    "get_file": _get_file,
     "search_document": _search_document,
 }

@@ -40,7 +40,7 @@ def test_a_client_learns_what_there_is(api: Api) -> None:
     assert ask(api, "ping")["result"] == {}
 
     tools = ask(api, "tools/list")["result"]["tools"]
-    assert [tool["name"] for tool in tools] == ["parse_document", "get_page", "search_document"]
+    assert [tool["name"] for tool in tools] == ["parse_document", "get_page", "get_file", "search_document"]
     assert all(tool["inputSchema"]["type"] == "object" for tool in tools)
     assert tools[1]["inputSchema"]["required"] == ["job_id", "page_number"]
     assert ask(api, "initialize", protocolVersion="1999-01-01")["result"]["protocolVersion"] == "2025-11-25"
@@ -62,6 +62,15 @@ def test_a_document_is_parsed_read_and_searched(api: Api, worker: None) -> None:
     missing = call(api, "get_page", job_id=job_id, page_number=9)
     assert missing["isError"]
     assert "pages 1 to 2" in text_of(missing)
+
+    made = call(api, "get_file", job_id=job_id, format="chunks")
+    text, link = made["content"]
+    assert "Figures" in text["text"]
+    assert (link["type"], link["name"], link["mimeType"]) == ("resource_link", "chunks.jsonl", "application/x-ndjson")
+    fetched = Client().get(link["uri"].removeprefix("http://testserver"))
+    assert len(b"".join(fetched)) == made["structuredContent"]["size_bytes"]
+    assert call(api, "get_file", job_id=job_id, format="docx")["content"][0]["text"].startswith("document.docx: ")
+    assert "Send one of" in text_of(call(api, "get_file", job_id=job_id, format="epub"))
 
     found = call(api, "search_document", job_id=job_id, query="BIRDS  counted")["structuredContent"]
     assert found["total"] == len(found["results"]) == 2
