@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import encodings
 import importlib
+import pkgutil
 import struct
 import zlib
 from pathlib import Path
@@ -19,14 +21,12 @@ from apps.pages.model.errors import ParseError
 from apps.pages.office import office_file
 
 _IMPORTED_ON_DEMAND = (
-    "encodings.ascii",
-    "encodings.cp437",  # by names in archives
-    "encodings.euc_kr",
-    "encodings.latin_1",
-    "encodings.utf_16",
-    "encodings.utf_16_be",
-    "encodings.utf_16_le",
+    "cryptography.hazmat.backends.openssl.backend",  # by msoffcrypto
+    "msoffcrypto.format.doc97",
     "msoffcrypto.format.ooxml",
+    "msoffcrypto.format.ppt97",
+    "msoffcrypto.format.xls97",
+    "xml.dom.expatbuilder",  # by msoffcrypto
     "numpy.ma",  # by numpy's median and unique
     "apps.pages.pdf.text.second_reader",
     "formualizer",
@@ -47,12 +47,17 @@ _IMPORTED_ON_DEMAND = (
     "PIL.TiffImagePlugin",
     "PIL.WebPImagePlugin",
 )
+_OF_WINDOWS = ("mbcs", "oem")
 _CONTENT = b"BT /F 12 Tf 72 720 Td (Ready) Tj ET 72 600 m 300 600 l S"
 
 
 def warm_up(work: ModuleType, folder: Path) -> None:
     """Import the modules that libraries import late, and let ``work`` read the three files (created in ``folder``)."""
-    for name in (*_IMPORTED_ON_DEMAND, *office_file.MODULES):
+    # A document may name any of the encodings.
+    codecs = [
+        f"encodings.{one.name}" for one in pkgutil.iter_modules(encodings.__path__) if one.name not in _OF_WINDOWS
+    ]
+    for name in (*_IMPORTED_ON_DEMAND, *office_file.MODULES, *codecs):
         importlib.import_module(name)
     for content in (small_pdf(), b"%PDF-1.7\nnothing that could be repaired", small_png()):
         path = folder / "warm"

@@ -360,12 +360,16 @@ def test_a_strict_document_is_read_like_others(path: Path) -> None:
     assert markdown(strict) == "## Strict"
 
 
+def encrypted(body: str, path: Path) -> bytes:
+    """Return a document whose password is "right". ``path``: where to write it first."""
+    content = io.BytesIO()
+    with docx(path, body).open("rb") as plain:
+        OOXMLFile(plain).encrypt("right", content)
+    return content.getvalue()
+
+
 def test_a_document_with_a_password_opens_with_it(path: Path) -> None:
-    docx(path, "".join(p(str(number * 7919)) for number in range(3_000)))
-    encrypted = io.BytesIO()
-    with path.open("rb") as plain:
-        OOXMLFile(plain).encrypt("right", encrypted)
-    path.write_bytes(encrypted.getvalue())
+    path.write_bytes(encrypted("".join(p(str(number * 7919)) for number in range(3_000)), path))
 
     with pytest.raises(EncryptedDocument):
         read(path)

@@ -10,6 +10,7 @@ from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents import hidden, hostile
 from tests.documents.long import long_document
 from tests.documents.scans import scanned_pdf
+from tests.unit.pages.office.test_docx import encrypted, p
 
 ROOT = Path(__file__).resolve().parents[4]
 READ = """
@@ -22,8 +23,9 @@ folder, *documents = map(Path, sys.argv[1:])
 preload.warm_up(page_reading, folder)
 known = set(sys.modules)
 for document in documents:
-    facts = page_reading.inspect_document(str(document), max_pages=100)
-    list(page_reading.read_pages(str(document), range(1, facts.page_count + 1), hidden_text="remove"))
+    facts = page_reading.inspect_document(str(document), password="right", max_pages=100)
+    pages, kind = range(1, facts.page_count + 1), facts.media_type
+    list(page_reading.read_pages(str(document), pages, password="right", media_type=kind, hidden_text="remove"))
 print(*sorted(set(sys.modules) - known))
 """
 
@@ -41,6 +43,8 @@ def test_reading_imports_nothing_more(tmp_path: Path) -> None:
             b"<</Length 38>>stream\nBT /F 12 Tf 72 720 Td (abc def) Tj ET  \nendstream",
             b"<</Type/Font/Subtype/Type1/BaseFont/Symbol>>",
         ),
+        "encoded": "<!doctype html><meta charset=iso-8859-6><p>\u0646\u0635</p>".encode("iso-8859-6"),
+        "encrypted": encrypted("".join(p(str(number * 7919)) for number in range(3_000)), tmp_path / "plain"),
     }
     for name, content in documents.items():
         (tmp_path / name).write_bytes(content)
