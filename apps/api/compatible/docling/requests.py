@@ -20,6 +20,7 @@ from apps.api.requests.uploads import Upload
 from apps.api.v1.upload_request import UploadRequest
 from apps.pages.model.media_types import PDF, printed_type_of
 from apps.pages.office.encryption import COMPOUND
+from apps.pages.office.plain import text_types
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Of a JSON body, which may contain a document in base64. A larger document comes as a file."""
@@ -188,7 +189,9 @@ def _kinds_of(head: bytes) -> frozenset[str]:
         return frozenset(parts.values() or _KINDS_OF_ARCHIVES.values())
     if head.startswith(COMPOUND):
         return _KINDS_OF_COMPOUND_FILES
-    return frozenset({"rtf"}) if head.startswith(b"{\\rt") else _KINDS_OF_TEXTS
+    if head.startswith(b"{\\rt"):
+        return frozenset({"rtf"})
+    return frozenset({"image"}) if text_types.type_of(head, "") == "image/svg+xml" else _KINDS_OF_TEXTS
 
 
 @contextmanager

@@ -84,6 +84,8 @@ class _Reader:
 
     def __init__(self, root: Element, syntax: str) -> None:
         self._root, self._syntax = root, syntax
+        for element in root.iter():
+            element.tag = _name(element)
         self._used: set[Element] = set()
         self._used_attributes: set[tuple[Element, str]] = set()
 
@@ -114,7 +116,7 @@ class _Reader:
         for alternative in path.split("|"):
             level = [element]
             for name in alternative.split("/"):
-                level = [child for parent in level for child in parent if _name(child) == name]
+                level = [child for parent in level for child in parent if child.tag == name]
             found += level
         return found
 
@@ -145,7 +147,7 @@ class _Reader:
 
     def _others(self) -> Iterator[tuple[str, str]]:
         """Yield path and value of the elements and attributes that have not been used, in their order."""
-        waiting = [(self._root, _name(self._root))]
+        waiting = [(self._root, str(self._root.tag))]
         while waiting:
             element, path = waiting.pop()
             text = "" if element in self._used else _line(element.text)
@@ -162,7 +164,7 @@ def _with_paths(element: Element, path: str) -> Iterator[tuple[Element, str]]:
     """Yield the children of an element and their paths, such as "Invoice/InvoiceLine[2]"."""
     counts: dict[str, int] = {}
     for child in element:
-        name = _name(child)
+        name = child.tag
         counts[name] = counts.get(name, 0) + 1
         yield child, f"{path}/{name}" + (f"[{counts[name]}]" if counts[name] > 1 else "")
 
