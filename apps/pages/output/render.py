@@ -59,6 +59,8 @@ _NUMBER_START = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 _QUOTED = re.compile(r"[,\"\n\r]")
 MAX_REMEMBERED_TABLES = 16
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What begins like a formula and is a number, or a lone sign.
+_SIGNED_NUMBER = re.compile(r"[+-](?:[$€£¥]?[0-9][0-9.,]*(?:[Ee][+-]?[0-9]+)?[ \u00a0]?[%$€£¥]?)?")
 
 
 def paragraph(text: str, spans: Sequence[TextSpan] = (), *, links: bool = False) -> str:
@@ -155,8 +157,8 @@ def table_csv(cells: Sequence[Cell]) -> str:
 
 
 def csv_cell(text: str) -> str:
-    """Quote a text for CSV, with an apostrophe before signs that start a formula."""
-    if text.startswith(_FORMULA):
+    """Quote a text for CSV, with an apostrophe before signs that start a formula; numbers stay as they are."""
+    if text.startswith(_FORMULA) and not _SIGNED_NUMBER.fullmatch(text):
         text = "'" + text
     if _QUOTED.search(text):
         return '"' + text.replace('"', '""') + '"'

@@ -26,6 +26,7 @@ from apps.pages.model.blocks import (
 from apps.pages.model.errors import GarbledPage
 from apps.pages.model.geometry import NO_BOX, Box, union
 from apps.pages.output.assembly import RenderOptions
+from apps.pages.output.render import csv_cell
 from tests.unit.pages.drawing import assembled, page, text_block
 
 TABLE = Block(BlockType.TABLE, Box(72, 300, 400, 350), cells=(Cell(0, 0, "a"), Cell(0, 1, "=b"), Cell(1, 0, "c")))
@@ -106,6 +107,16 @@ def test_a_table_is_rows_markdown_html_and_csv() -> None:
     assert found["rows"] == [["a", "=b"], ["c", ""]]
     assert found["html"].startswith("<table><tr>")
     assert found["csv"] == "a,'=b\nc,"
+
+
+@pytest.mark.parametrize("text", ["-2", "+3.5", "-1,234.50", "-5%", "-$7", "-1e6", "-", "-3 €"])
+def test_numbers_with_a_sign_stay_numbers_in_csv(text: str) -> None:
+    assert csv_cell(text).strip('"') == text
+
+
+@pytest.mark.parametrize("text", ["=1", "-2+3", "+cmd|x", "@x", "-A1", "\t=1", "+1(2)"])
+def test_what_may_be_a_formula_begins_with_an_apostrophe_in_csv(text: str) -> None:
+    assert csv_cell(text).strip('"') == f"'{text}"
 
 
 def test_a_box_is_width_and_height_from_the_top_left() -> None:
