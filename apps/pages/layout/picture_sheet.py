@@ -24,6 +24,7 @@ MAX_PICTURE_PIXELS = 4_000_000
 """About a page at 200 dpi. Larger pictures are read smaller."""
 MAX_SHEET_SIDE_PIXELS = 60_000
 _PICTURES_NOT_READ = "pictures_not_read"
+_SCRIPT_NOT_READ = "script_not_read"
 _MIN_CONFIDENCE = 0.6
 
 
@@ -69,6 +70,7 @@ def with_pictures_read(page: Page, recognition: Recognition, lay_out: Callable[[
             is_picture = block.type is BlockType.PICTURE
             has_unread = has_unread or (is_picture and (block.image is None or is_legible(block.image)))
             continue
+        has_unread = has_unread or _is_unread(part)
         texts = [found for found in lay_out(part) if found.text or found.cells]
         placed = [_placed_code(code, part, block.box) for code in part.barcodes]
         codes += placed
@@ -77,7 +79,7 @@ def with_pictures_read(page: Page, recognition: Recognition, lay_out: Callable[[
         blocks += [picture_of(code) for index, code in enumerate(placed) if index != whole]
         blocks += [_in_picture(found, part, block.box) for found in texts]
     warnings = [code for code in page.warnings if has_unread or code != _PICTURES_NOT_READ]
-    warnings += [code for part in read.values() for code in part.warnings]
+    warnings += [code for part in read.values() if not _is_unread(part) for code in part.warnings]
     if any(part.lines and part.confidence < _MIN_CONFIDENCE for part in read.values()):
         warnings.append("ocr_low_confidence")
     return msgspec.structs.replace(
@@ -87,6 +89,11 @@ def with_pictures_read(page: Page, recognition: Recognition, lay_out: Callable[[
         needs_ocr="",
         barcodes=(*page.barcodes, *codes),
     )
+
+
+def _is_unread(part: Recognition) -> bool:
+    """Return whether what looked like text in a picture could not be read. Drawings look so, too."""
+    return not part.lines and _SCRIPT_NOT_READ in part.warnings
 
 
 def _in_picture(block: Block, part: Recognition, picture: Box) -> Block:

@@ -89,8 +89,8 @@ _SENTENCES = {
     ),
     "pages_not_annotated": "The model's answers for some pages could not be used; the other pages are given.",
     "script_not_read": (
-        "A scan has text in a script that could not be recognised or that no OCR engine here reads; the text is "
-        "missing or wrong. Name its language and install its pack."
+        "A scan or a picture has text in a script that could not be recognised or that no OCR engine here reads; the "
+        "text is missing or wrong. Name its language and install its pack."
     ),
     "s3_not_written": (
         "The result could not be written to S3, or not all of its files. Fetch it from the job, or parse the document "

@@ -295,6 +295,12 @@ def test_pictures_that_are_on_no_sheet_stay_unread() -> None:
     assert read_page.warnings == ("pictures_not_read",)
 
 
+def test_a_picture_in_which_nothing_was_read_is_no_text_in_an_unknown_script() -> None:
+    logo = recognition(warnings=("script_not_read",))
+    read_page = apply_recognition(page_of(picture("a"), picture("b")), sheet(recognition("Invoice"), logo))
+    assert read_page.warnings == ("pictures_not_read",)
+
+
 def test_the_picture_of_a_sheet_that_cannot_be_decoded_stays_white(tmp_path: Path) -> None:
     path = with_part(word_file(tmp_path / "a.docx"), "word/media/cut.png", image()[:60])
     both = (EmbeddedImage("word/media/cut.png", 10, 10), EmbeddedImage("word/media/image1.png", 20, 10))
