@@ -20,6 +20,7 @@ import msgspec
 import psutil
 
 from apps.pages.model.errors import page_error
+from apps.pages.sandbox.escapes import MEANINGS
 from apps.pages.sandbox.process import reader_user
 from ocr_worker.errors import OcrFailed, OcrTimeout
 from ocr_worker.settings import OcrSettings
@@ -38,6 +39,7 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "HOME": "/nonexistent",  # some imports need it, and a container's user may have no entry with a home
     "PYTHONDONTWRITEBYTECODE": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
     # Two workers on two cores are many times slower if each starts threads for both cores.
     "OMP_THREAD_LIMIT": "1",
     "OMP_NUM_THREADS": "1",
@@ -81,6 +83,14 @@ class OcrReply(msgspec.Struct, frozen=True, omit_defaults=True):
     detail: str = ""
 
 
+def _report(escapes: frozenset[str]) -> None:
+    if escapes:
+        listed = ", ".join(MEANINGS[name] for name in sorted(escapes))
+        logger.warning("A picture that takes over an OCR engine could %s (docs/isolation.md)", listed)
+    else:
+        logger.info("OCR engines are confined: a picture that takes one over reaches nothing but its own result")
+
+
 class EngineProcess:
     """One engine process, started when first needed and again after its end. Threads must not share it."""
 
@@ -90,6 +100,7 @@ class EngineProcess:
         self._connection: Connection | None = None
         self._pages = 0
         self._is_ready = False
+        self.escapes: frozenset[str] | None = None  # what an engine could do; None before the first page
 
     @property
     def pid(self) -> int | None:
@@ -132,10 +143,12 @@ class EngineProcess:
             if not self._is_ready:
                 try:
                     self._wait(connection, _START_SECONDS)
-                    connection.recv_bytes(64)
+                    _ready, *escapes = connection.recv_bytes(128).decode().split()
                 except (EOFError, OSError, OcrTimeout) as error:
                     raise OcrFailed("The OCR engines could not be loaded; the worker's log has the reason.") from error
                 self._is_ready = True
+                self.escapes = frozenset(escapes)
+                _report(self.escapes)
             connection.send_bytes(msgspec.json.encode(request))
             connection.send_bytes(image)
             self._wait(connection, self._settings.page_seconds * request.pages)

@@ -1,8 +1,9 @@
 """The engine process: receive page images, reply with recognitions. It can be killed at any time.
 
 ``ocr_worker.engine`` starts it with exec, a clean environment and one socket. Engines load threads and gigabytes and
-read untrusted pixels, so the process has nothing else: no broker, no secrets and no network. If it started as root, it
-changes to another user after loading the engines.
+read untrusted pixels, so the process has nothing else: no broker, no secrets and no network. Before the engines are
+loaded it gives up all files but the program's, afterwards the system calls that they do not need (docs/isolation.md).
+If it started as root, it changes to another user then.
 
     python -m ocr_worker.engine_process SOCKET PARENT_PID USER_ID ENGINE...
 """
@@ -11,9 +12,12 @@ from __future__ import annotations
 
 import gc
 import importlib
+import importlib.util
 import logging
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -23,9 +27,11 @@ from apps.pages.model.ocr_image import decode_ocr_image
 from apps.pages.model.recognition import encode_recognition
 from apps.pages.model.text import languages
 from apps.pages.sandbox import confinement
+from apps.pages.sandbox.engine_confinement import EngineConfinement, Needs
 from ocr_worker.engine import OcrReply, OcrRequest
 from ocr_worker.engines.base import OcrEngine
 from ocr_worker.errors import OcrFailed
+from ocr_worker.language_packs import pack_folder
 from ocr_worker.recognition import PageReader, Request
 from ocr_worker.sheets import read_sheet
 
@@ -36,15 +42,14 @@ def main(arguments: list[str]) -> None:
     handle, parent, user_id, *paths = arguments
     confinement.die_with_parent(int(parent))
     connection = Connection(int(handle))
+    confines = EngineConfinement(needs_of(paths), readable=readable_files(paths), user_id=int(user_id))
+    confines.measure()
+    confines.restrict_files()
     reader = load(paths)
-    confinement.cut_network()
-    if int(user_id):
-        confinement.drop_user(int(user_id), int(user_id))
-    confinement.drop_capabilities()
-    confinement.forbid_new_privileges()
-    confinement.die_with_parent(int(parent))
     gc.freeze()
-    connection.send_bytes(b"ready")
+    confinement.die_with_parent(int(parent))
+    confines.restrict_calls()
+    connection.send_bytes(" ".join(["ready", *sorted(confines.escapes)]).encode())
     while True:
         try:
             request = msgspec.json.decode(connection.recv_bytes(), type=OcrRequest)
@@ -52,6 +57,36 @@ def main(arguments: list[str]) -> None:
         except (EOFError, OSError):
             return
         connection.send_bytes(msgspec.json.encode(_reply(reader, request, image)))
+
+
+def needs_of(paths: list[str]) -> Needs:
+    """Return what these engines need together, see ``engines.base.needs``."""
+    found = {getattr(_factory(path), "needs", Needs.NOTHING) for path in paths}
+    return next((need for need in (Needs.DEVICES, Needs.PROGRAMS) if need in found), Needs.NOTHING)
+
+
+def readable_files(paths: list[str]) -> list[Path]:
+    """Return what engines read beside Python and its libraries: their own packages, and Tesseract's language packs."""
+    names = {"ocr_worker", "parse_project", *(path.partition(".")[0].partition(":")[0] for path in paths)}
+    found = [importlib.util.find_spec(name) for name in sorted(names)]
+    folders: list[Path] = []
+    for spec in found:
+        if spec is not None and spec.submodule_search_locations:
+            folders += map(Path, spec.submodule_search_locations)
+        elif spec is not None and spec.origin:
+            folders.append(Path(spec.origin))
+    packs = pack_folder()
+    return [*folders, packs.resolve()] if packs else folders
+
+
+def _factory(path: str) -> Callable[[], OcrEngine] | None:
+    """Return the function that makes an engine; None if the module cannot be imported."""
+    module, _, function = path.partition(":")
+    try:
+        found: Callable[[], OcrEngine] | None = getattr(importlib.import_module(module), function)
+    except ImportError:
+        return None
+    return found
 
 
 def load(paths: list[str]) -> PageReader:

@@ -7,14 +7,26 @@ then fails with ``ocr_failed``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from apps.pages.model.text.languages import Language
+from apps.pages.sandbox.engine_confinement import Needs
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.networks.ppocr import Detector, Gray, Quad, Strip
 
-__all__ = ["FoundLine", "FoundWord", "Gray", "OcrEngine"]
+__all__ = ["FoundLine", "FoundWord", "Gray", "Needs", "OcrEngine", "needs"]
+Factory = TypeVar("Factory", bound=Callable[..., Any])
+
+
+def needs(need: Needs) -> Callable[[Factory], Factory]:
+    """Mark a function that makes an engine: the engine starts programs or uses a GPU, so less is taken from it."""
+
+    def mark(factory: Factory) -> Factory:
+        factory.needs = need  # type: ignore[attr-defined]
+        return factory
+
+    return mark
 
 
 class FoundWord(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 
 from apps.pages.model.text import languages as languages_
 from apps.pages.model.text.languages import HAN, KANA, LATIN, Language
-from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
+from ocr_worker.engines.base import FoundLine, FoundWord, Gray, Needs, OcrEngine, needs
 from ocr_worker.networks.ppocr import Detector, Quad, Recognizer, Strip, cut_out
 
 SCRIPTS = frozenset({LATIN, HAN, KANA})
@@ -101,6 +101,7 @@ def make_onnx() -> RapidEngine:
     return RapidEngine("rapidocr-onnx", onnx_runtime)
 
 
+@needs(Needs.DEVICES)
 def make_cuda() -> RapidEngine:
     from ocr_worker.networks import onnx_runtime
 

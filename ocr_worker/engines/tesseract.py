@@ -4,6 +4,7 @@ program for each page). It reads every script that has a language pack installed
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from apps.pages.model.text import languages as languages_
 from apps.pages.model.text.languages import LATIN, Language
 from ocr_worker import script_detection
-from ocr_worker.engines.base import FoundLine, FoundWord, Gray, OcrEngine
+from ocr_worker.engines.base import FoundLine, FoundWord, Gray, Needs, OcrEngine, needs
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.language_packs import pack_folder, pack_of, package_of
 from ocr_worker.lines.lost_lines import lost_lines, with_line
@@ -223,6 +224,7 @@ def _read_table(table: str) -> list[FoundLine]:
     ]
 
 
+@needs(Needs.NOTHING if find_spec("tesserocr") else Needs.PROGRAMS)
 def make() -> TesseractEngine:
     """Load Tesseract through the fastest binding that is installed."""
     try:
@@ -235,5 +237,6 @@ def make_tesserocr() -> TesseractEngine:
     return TesseractEngine(TesserocrBinding(), "tesseract")
 
 
+@needs(Needs.PROGRAMS)
 def make_pytesseract() -> TesseractEngine:
     return TesseractEngine(PytesseractBinding(), "pytesseract")

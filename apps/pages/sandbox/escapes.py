@@ -50,9 +50,10 @@ def measure(confine: Callable[[], None], document: str, attend: Callable[[int], 
     ``attend``: does for the child what the reader does for others, until this descriptor is readable.
     """
     ours, theirs = os.pipe()
+    folder = _temporary_folder()  # found by writing to it, which the child may not do
     child = os.fork()
     if not child:
-        _try_everything(confine, document, theirs)
+        _try_everything(confine, document, theirs, folder)
     os.close(theirs)
     attend(ours)
     with os.fdopen(ours, "rb") as pipe:
@@ -64,22 +65,29 @@ def measure(confine: Callable[[], None], document: str, attend: Callable[[int], 
     return found | {CALLS}
 
 
-def _try_everything(confine: Callable[[], None], document: str, report: int) -> None:
+def _temporary_folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return "/tmp"  # noqa: S108
+
+
+def _try_everything(confine: Callable[[], None], document: str, report: int, folder: str) -> None:
     try:
         parent = os.getppid()
         confine()
         Path(document).read_bytes()
-        found = [name for name, attempts in _attempts(parent).items() if any(map(_succeeds, attempts))]
+        found = [name for name, attempts in _attempts(parent, folder).items() if any(map(_succeeds, attempts))]
         os.write(report, json.dumps(found).encode())
         ctypes.CDLL(None).ptrace(_NO_SUCH_REQUEST, 0, None, None)
     finally:
         os._exit(0)
 
 
-def _attempts(parent: int) -> dict[str, Sequence[Callable[[], object]]]:
+def _attempts(parent: int, folder: str) -> dict[str, Sequence[Callable[[], object]]]:
     """Return the attempts for each escape. All are harmless if they succeed: signal 0 only asks whether it may."""
     queue_signal, signal_thread = (138, 131) if platform.machine() == "aarch64" else (129, 234)
-    places = ("leafmill-probe", f"{tempfile.gettempdir()}/leafmill-probe", "/tmp/leafmill-probe", "/dev/shm/leafmill")  # noqa: S108
+    places = ("leafmill-probe", f"{folder}/leafmill-probe", "/tmp/leafmill-probe", "/dev/shm/leafmill")  # noqa: S108
     return {
         FILES: [partial(_read, path.format(parent=parent)) for path in _FOREIGN_FILES],
         WRITING: [partial(_write, path) for path in places],

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
-_SECCOMP_SET_MODE_FILTER, _NEW_LISTENER = 1, 8
+_SECCOMP_SET_MODE_FILTER, _ALL_THREADS, _NEW_LISTENER = 1, 1, 8
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _NOTIFY, _KILL, _FAIL = 0x7FFF0000, 0x7FC00000, 0x80000000, 0x00050000
 _CALL_NUMBER, _PROCESSOR, _ARGUMENTS = 0, 4, 16
@@ -105,15 +105,18 @@ class _Program(ctypes.Structure):
 class SystemCallFilter:
     """Prepared once in the reader, installed in each child. ``is_known``: there are numbers for this processor.
 
-    ``asks_to_open``: the reader opens each file that a child asks for, see ``opened_files``.
+    ``asks_to_open``: the reader opens each file that a child asks for, see ``opened_files``. ``for_engine``: it is for
+    all threads of a process with OCR engines, which make memory executable.
     """
 
-    def __init__(self, *, asks_to_open: bool) -> None:
+    def __init__(self, *, asks_to_open: bool, for_engine: bool = False) -> None:
         self._processor = _PROCESSORS.get(platform.machine()) if sys.platform == "linux" else None
-        self._asks = asks_to_open
+        self._flags = _NEW_LISTENER if asks_to_open else _ALL_THREADS if for_engine else 0
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._start, self._end = (
-            _around_own_signals(self._processor, asks=asks_to_open) if self._processor else ([], [])
+            _around_own_signals(self._processor, asks=asks_to_open, makes_code=for_engine)
+            if self._processor
+            else ([], [])
         )
 
     @property
@@ -128,14 +131,14 @@ class SystemCallFilter:
         if self._processor is None:
             return None
         lines = [*self._start, *_own_signals(self._processor), *self._end]
-        return _installed(self._libc, self._processor, lines, _NEW_LISTENER if self._asks else 0)
+        return _installed(self._libc, self._processor, lines, self._flags)
 
 
 class ProgramFilter:
     """For a program that opens documents itself and needs more than a reader: it may start processes and write files.
 
     It may not open a socket of a network, connect to anything, signal other processes, make namespaces, or change the
-    owner and rights of files that the kernel's rules for files do not cover.
+    owner and rights of files that the kernel's rules for files do not cover. It holds for all threads.
     """
 
     def __init__(self) -> None:
@@ -159,7 +162,7 @@ class ProgramFilter:
         lines += _when_argument(numbers[column], place, (0,), _FAIL | errno.EPERM)
         lines += _own_signals(self._processor)
         lines.append((_RETURN, 0, 0, _ALLOW))
-        return _installed(self._libc, self._processor, lines, 0) is not None
+        return _installed(self._libc, self._processor, lines, _ALL_THREADS) is not None
 
 
 def _installed(libc: ctypes.CDLL, processor: _Processor, lines: list[_Line], flags: int) -> int | None:
@@ -168,9 +171,9 @@ def _installed(libc: ctypes.CDLL, processor: _Processor, lines: list[_Line], fla
     held = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(lines), ctypes.addressof(held))
     found = int(libc.syscall(processor.seccomp, _SECCOMP_SET_MODE_FILTER, flags, ctypes.byref(program)))
-    if found < 0:
-        return None
-    return found if flags & _NEW_LISTENER else -1
+    if flags & _NEW_LISTENER:
+        return found if found >= 0 else None
+    return -1 if found == 0 else None  # above 0: the number of a thread that could not be restricted
 
 
 def _beginning(processor: _Processor) -> list[_Line]:
@@ -185,7 +188,7 @@ def _beginning(processor: _Processor) -> list[_Line]:
     ]
 
 
-def _around_own_signals(processor: _Processor, *, asks: bool) -> tuple[list[_Line], list[_Line]]:
+def _around_own_signals(processor: _Processor, *, asks: bool, makes_code: bool) -> tuple[list[_Line], list[_Line]]:
     """Return the program before and after the lines that depend on the process."""
 
     def numbers(table: Mapping[str, tuple[int | None, int | None]]) -> list[int]:
@@ -204,8 +207,9 @@ def _around_own_signals(processor: _Processor, *, asks: bool) -> tuple[list[_Lin
     if asks:  # to hand the descriptor of the filter to the reader
         sendmsg = (46, 211)[processor.column]
         start += [(_EQUAL, 0, 1, sendmsg), (_RETURN, 0, 0, _ALLOW)]
+    executable = _ALLOW if makes_code else _FAIL | errno.EPERM
     for name in ("mmap", "mprotect"):
-        start += _when_bit(_CHECKED[name], processor, _PROT_EXEC, _FAIL | errno.EPERM, _ALLOW)
+        start += _when_bit(_CHECKED[name], processor, _PROT_EXEC, executable, _ALLOW)
     start += _when_bit(_CHECKED["clone"], processor, _CLONE_THREAD, _ALLOW, _FAIL | errno.EPERM)
     start += checked("fcntl", _FILE_COMMANDS, _FAIL | errno.EPERM)
     start += checked("ioctl", _TERMINAL_QUESTIONS, _FAIL | errno.ENOTTY)
