@@ -72,6 +72,8 @@ FAULTS = (
           "tests/chaos/test_failpoints.py -k 'cancel or delete'"),
     FaultRow("F45", "a key is revoked while its job runs", "401 within 5 s, the job ends", WHOLE),
     FaultRow("F46", "workers of the last release run beside this one, then alone", "no message is dropped", WHOLE),
+    FaultRow("F48", "LibreOffice hangs, forks and ignores signals", "no process is left, the next conversion works",
+             "tests/chaos/test_conversion.py"),
     FaultRow("F49", "all workers of a queue are gone for a while", "jobs wait, then finish", WHOLE),
     FaultRow("F50", "all processes of the embedded service are killed at once", "no accepted job is lost", WHOLE),
 )  # fmt: skip
