@@ -31,6 +31,7 @@ from apps.pages.reading.svg import svg_file, svg_page
 
 MAX_TITLE_CHARACTERS = 300
 MAX_INVOICE_BYTES = 20_000_000
+FILES_NOT_READ = "embedded_files_not_read"
 
 
 def may_be_read(head: bytes) -> bool:
@@ -101,9 +102,10 @@ def inspect_pdf(path: str, password: str | None) -> DocumentFacts:
         if "loop detected in /pages" in str(error).lower() and not _has_pages(path, password):
             raise DamagedDocument("The page tree of the PDF contains itself. Save it with another program.") from error
         return _inspect_with_pdfium(path, password)
-    warnings = ("document_repaired",) if repaired else ()
+    has_files = len(attached) > bool(invoice)
+    codes = [code for code, is_true in (("document_repaired", repaired), (FILES_NOT_READ, has_files)) if is_true]
     names = tuple(each.facts for each in attached)
-    return DocumentFacts(PDF, page_count, title, warnings, names, page_labels, invoice=invoice)
+    return DocumentFacts(PDF, page_count, title, tuple(codes), names, page_labels, invoice=invoice)
 
 
 def _invoice_of(attached: Sequence[AttachedStream]) -> dict[str, Any]:

@@ -33,6 +33,8 @@ MAX_READ_ATTACHMENTS = 100
 MAX_NAME_CHARACTERS = 200
 NOT_READ = "embedded_files_not_read"
 _HEAD_BYTES = 1 << 16
+# They have no text.
+_SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature")
 # Media type -> module whose function ``read`` reads a message.
 MODULES = {
     "message/rfc822": "apps.pages.office.mail.message",
@@ -112,7 +114,11 @@ class MailFile:
         depth = len(inside)
         opened = [(file, self._opened(file, depth)) for file in mail.files]
         shown = {block.image.name for block in mail.body.blocks if block.image}
-        missing = [file.name for file, document in opened if document is None and file.name_in_body not in shown]
+        missing = [
+            file.name
+            for file, document in opened
+            if document is None and file.name_in_body not in shown and file.media_type.lower() not in _SIGNATURES
+        ]
         blocks = [_block(BlockType.HEADING, mail.subject or "Message", level=1)]
         blocks += [_block(BlockType.PARAGRAPH, f"{field}: {value}") for field, value in mail.fields if value]
         blocks += mail.body.blocks
@@ -130,7 +136,7 @@ class MailFile:
 
     def _opened(self, file: AttachedFile, depth: int) -> Mail | OfficeFile | None:
         """Return what is read of an attached file, None if it is only named."""
-        if self._read_files >= MAX_READ_ATTACHMENTS:
+        if self._read_files >= MAX_READ_ATTACHMENTS or file.media_type.lower() in _SIGNATURES:
             return None
         self._read_files += 1
         try:

@@ -10,7 +10,7 @@ from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 
-from apps.pages.model.errors import TooManyElements
+from apps.pages.model.errors import TooManyElements, UnsupportedEncryption
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office.mail import mail_file
 from apps.pages.office.mail.mail_file import AttachedFile, Mail, MailFile, one_line
@@ -32,11 +32,13 @@ def open_file(source: Source, _password: str | None, options: OfficeOptions) -> 
 
 
 def read(content: bytes, options: OfficeOptions) -> Mail:
-    """Return what a message says. Raise TooManyElements, RecursionError."""
+    """Return what a message says. Raise UnsupportedEncryption, TooManyElements, RecursionError."""
     return _mail(BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(content), options)
 
 
 def _mail(message: EmailMessage, options: OfficeOptions) -> Mail:
+    if _is_encrypted(message):
+        raise UnsupportedEncryption
     fields = [(name, _field(message, name)) for name in _FIELDS]
     files = [_file(part, options) for part in _attached(message)]
     return Mail(_field(message, "Subject"), fields, _body(message, options), files, _web_page(message))
@@ -47,6 +49,14 @@ def _web_page(message: EmailMessage) -> bytes:
     part = message.get_body(("html",))
     content = part.get_payload(decode=True) if part is not None else None
     return content if isinstance(content, bytes) else b""
+
+
+def _is_encrypted(message: EmailMessage) -> bool:
+    """Return whether the whole text is encrypted: S/MIME (RFC 8551, 3.2.2) or PGP (RFC 3156)."""
+    kind = message.get_content_type()
+    if kind in ("application/pkcs7-mime", "application/x-pkcs7-mime"):
+        return str(message.get_param("smime-type", "")).lower() in ("enveloped-data", "authenveloped-data")
+    return kind == "multipart/encrypted"
 
 
 def _body(message: EmailMessage, options: OfficeOptions) -> Content:

@@ -10,7 +10,7 @@ from email import message_from_string
 from email.utils import format_datetime
 from functools import partial
 
-from apps.pages.model.errors import ParseError
+from apps.pages.model.errors import ParseError, UnsupportedEncryption
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office.mail import compressed_rtf, mail_file, properties
@@ -38,13 +38,15 @@ def open_file(source: Source, _password: str | None, options: OfficeOptions) -> 
 
 
 def read(content: bytes, options: OfficeOptions) -> Mail:
-    """Return what a message says. Raise DamagedDocument, TooManyElements."""
+    """Return what a message says. Raise DamagedDocument, UnsupportedEncryption, TooManyElements."""
     return _mail(properties.opened(content), options)
 
 
 def _mail(item: Storage, options: OfficeOptions) -> Mail:
     body = _body(item, options)
     kind = item.text(_CLASS).upper()
+    if kind == "IPM.NOTE.SMIME" and not body.blocks:
+        raise UnsupportedEncryption
     if kind and not kind.startswith(("IPM.NOTE", "REPORT.")):
         body = Content(body.blocks, (*body.warnings, FIELDS_NOT_READ))
     files = list(_files(item, options))

@@ -140,10 +140,13 @@ def pdf_with_attached(path: Path, content: bytes) -> Path:
 def test_the_invoice_attached_to_a_pdf_is_a_fact(tmp_path: Path) -> None:
     path = pdf_with_attached(tmp_path / "invoice.pdf", cii_invoice())
 
-    assert inspect_document(str(path), max_pages=9).invoice["invoice"]["number"] == "F-8"
+    facts = inspect_document(str(path), max_pages=9)
+    assert facts.invoice["invoice"]["number"] == "F-8"
+    assert facts.warnings == ()
 
 
 def test_an_attached_file_that_unpacks_without_end_is_not_read(tmp_path: Path) -> None:
     path = pdf_with_attached(tmp_path / "invoice.pdf", bytes(30_000_000))
 
-    assert inspect_document(str(path), max_pages=9).invoice == {}
+    facts = inspect_document(str(path), max_pages=9)
+    assert (facts.invoice, facts.warnings) == ({}, ("embedded_files_not_read",))

@@ -9,6 +9,7 @@ import pytest
 
 from apps.pages.model.blocks import Page
 from apps.pages.model.document_facts import DocumentFacts
+from apps.pages.model.errors import UnsupportedEncryption
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.reading.page_reading import inspect_document, read_pages
 
@@ -104,6 +105,25 @@ def test_only_some_of_many_attached_files_are_read(path: Path) -> None:
     assert (facts.page_count, len(facts.attachments)) == (101, 103)
     assert texts(pages[0])[-1] == "Attached file: 102.txt"
     assert pages[0].warnings == ("embedded_files_not_read",)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ['application/pkcs7-mime; smime-type=enveloped-data; name="smime.p7m"', 'multipart/encrypted; boundary="b"'],
+)
+def test_an_encrypted_message_is_refused(path: Path, kind: str) -> None:
+    head = "From: a@example.org\r\nTo: b@example.org\r\nSubject: Secret\r\nDate: x\r\n"
+    with pytest.raises(UnsupportedEncryption):
+        read(path, f"{head}MIME-Version: 1.0\r\nContent-Type: {kind}\r\n\r\nMIAGCSqGSIb3DQEHA6".encode())
+
+
+def test_a_signature_is_no_missing_text(path: Path) -> None:
+    mail = message("Signed", "Text.")
+    mail.add_attachment(b"0\x80", maintype="application", subtype="pkcs7-signature", filename="smime.p7s")
+    facts, [page] = read(path, mail.as_bytes())
+
+    assert [attached.name for attached in facts.attachments] == ["smime.p7s"]
+    assert (texts(page)[-1], page.warnings) == ("Text.", ())
 
 
 def test_a_text_about_mail_is_a_text(path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from apps.pages.model.blocks import Page
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.errors import DamagedDocument
+from apps.pages.model.errors import DamagedDocument, UnsupportedEncryption
 from apps.pages.office.mail import compressed_rtf, properties
 from apps.pages.reading.page_reading import inspect_document
 from tests.unit.pages.office import office_files
@@ -128,6 +128,14 @@ def test_an_appointment_has_a_warning(path: Path) -> None:
     _facts, [page] = read(path, item("Meeting", texts={CLASS: "IPM.Appointment", BODY: "Agenda"}))
 
     assert page.warnings == ("fields_not_read",)
+
+
+def test_an_encrypted_message_is_refused(path: Path) -> None:
+    path.write_bytes(
+        compound_file(item("Secret", texts={CLASS: "IPM.Note.SMIME"}, files=[attached("smime.p7m", b"0")]))
+    )
+    with pytest.raises(UnsupportedEncryption):
+        inspect_document(str(path), max_pages=9)
 
 
 def test_text_of_eight_bits_has_the_code_page_of_the_item(path: Path) -> None:
