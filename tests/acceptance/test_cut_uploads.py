@@ -12,6 +12,7 @@ import pytest
 
 from tests.acceptance.backends import EMBEDDED, Backends
 from tests.acceptance.running_service import RunningService
+from tests.chaos.results import FaultResult, record
 from tests.documents.long import long_document
 
 pytestmark = [
@@ -72,3 +73,5 @@ def test_an_upload_whose_process_is_killed_is_there_once_after_it_was_repeated(s
     sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in stored]
     assert sorted(sums) == sorted(hashlib.sha256(content).hexdigest() for content in contents.values())
     assert list((service.folder / "scratch").iterdir()) == []
+    command = ".venv/bin/python -m pytest -m 'chaos or long' tests/acceptance/test_cut_uploads.py"
+    record(FaultResult("F5", "0 to 100 % of the body", service.backends.name, command, jobs=len(SHARES)))

@@ -1,4 +1,5 @@
 /* The clock of a process that jumps: LD_PRELOAD adds the seconds in the file CLOCK_SHIFT to the time of day.
+   A process whose clock has jumped writes a file of that name with its number at the end.
    libfaketime does the same, but then time.sleep() of Python 3.11 fails. */
 
 #include <stdio.h>
@@ -6,6 +7,17 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+static void report(const char *path, long seconds) {
+    char name[4096];
+    FILE *file;
+    snprintf(name, sizeof name, "%s.%d", path, (int)getpid());
+    file = fopen(name, "w");
+    if (file) {
+        fprintf(file, "%ld", seconds);
+        fclose(file);
+    }
+}
 
 static time_t shift(void) {
     static time_t seconds, read_at = -1;
@@ -16,9 +28,12 @@ static time_t shift(void) {
         FILE *file = path ? fopen(path, "r") : NULL;
         long found = 0;
         if (file) {
-            if (fscanf(file, "%ld", &found) == 1)
-                seconds = found;
+            if (fscanf(file, "%ld", &found) != 1)
+                found = seconds;
             fclose(file);
+            if (found && found != seconds)
+                report(path, found);
+            seconds = found;
         }
         read_at = now.tv_sec;
     }

@@ -105,6 +105,7 @@ def survive(
     at_risk = rig.open_jobs()
     assert at_risk > 0, "all jobs had ended before the outage"
 
+    interrupted = rig.steps("running")
     outage.begin()
     begun, probes = time.monotonic(), Probes()
     try:
@@ -115,11 +116,21 @@ def survive(
         outage.end()
     died = [name for name, process in rig.running.items() if process.popen.poll() is not None]
     ended, open_jobs, recover = time.monotonic(), rig.open_jobs(), list[float]()
-    while open_jobs and time.monotonic() - ended < 180:
+    resumed_after = 0.0
+    interrupted &= rig.steps("pending", "running")  # the others have ended during the outage
+    at_end = rig.claims_of(interrupted)
+    waiting = set(at_end)
+    while (open_jobs or waiting) and time.monotonic() - ended < 180:
         time.sleep(0.2)
         now_open = rig.open_jobs()
         recover += [time.monotonic() - ended] * (open_jobs - now_open)
         open_jobs = now_open
+        still = rig.steps("pending", "running")
+        claims = rig.claims_of(waiting)
+        moved = {step for step in waiting if step not in still or claims[step] != at_end[step]}
+        if moved:
+            resumed_after = time.monotonic() - ended
+        waiting -= moved
     rig.wait_for_all(seconds=30)
 
     failed = rig.service.number("SELECT count(*) FROM jobs_parsejob WHERE state IN ('failed', 'partial')")
@@ -140,6 +151,8 @@ def survive(
             figures={
                 "outage_seconds": seconds,
                 "open_jobs_at_its_begin": at_risk,
+                "steps_interrupted": len(at_end),
+                "last_of_them_went_on_after_seconds": round(resumed_after, 1),
                 "slowest_answer_seconds": round(probes.slowest_seconds, 2),
                 "uploads": str(dict(probes.uploads)),
                 "readyz": str(dict(probes.ready)),
@@ -287,6 +300,27 @@ def take_open_files(rig: Rig, name: str) -> None:
 def give_open_files_back(rig: Rig, name: str) -> None:
     for pid in rig.running[name].pids():
         limit_open_files(pid, 1024)
+
+
+def take_memory(rig: Rig, name: str) -> None:
+    """Let the pool processes of a worker, and what is below them, get no more memory than they have."""
+    for pid in descendants(rig.running[name].popen.pid):
+        with suppress(OSError, StopIteration):
+            status = Path(f"/proc/{pid}/status").read_text().splitlines()
+            kilobytes = next(int(line.split()[1]) for line in status if line.startswith("VmSize:"))
+            limit_memory(pid, kilobytes * 1024)
+
+
+def give_memory_back(rig: Rig, name: str) -> None:
+    for pid in descendants(rig.running[name].popen.pid):
+        limit_memory(pid, resource.RLIM_INFINITY)
+
+
+def limit_memory(pid: int, size_bytes: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # processes of another user namespace
+        _, hard = resource.prlimit(pid, resource.RLIMIT_AS)
+        if hard == resource.RLIM_INFINITY:  # readers have a limit of their own
+            resource.prlimit(pid, resource.RLIMIT_AS, (size_bytes, hard))
 
 
 def limit_open_files(pid: int, number: int) -> None:

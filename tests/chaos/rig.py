@@ -122,6 +122,21 @@ class Rig:
     def open_jobs(self) -> int:
         return self.service.number("SELECT count(*) FROM jobs_parsejob WHERE state IN ('pending', 'running')")
 
+    def steps(self, *states: str) -> set[int]:
+        """Return the ids of the steps in these states."""
+        named = ",".join(f"'{state}'" for state in states)
+        return {int(row[0]) for row in self.service.rows(f"SELECT id FROM jobs_step WHERE state IN ({named})")}
+
+    def claims_of(self, steps: set[int]) -> dict[int, int]:
+        """Return the fencing token of each step, which each claim raises."""
+        if not steps:
+            return {}
+        named = ",".join(map(str, steps))
+        return {
+            int(pk): int(fence)
+            for pk, fence in self.service.rows(f"SELECT id, fence FROM jobs_step WHERE id IN ({named})")
+        }
+
     def wait_for_all(self, *, seconds: float = END_SECONDS) -> None:
         """Wait until no job is open. Heal what dies meanwhile."""
 
