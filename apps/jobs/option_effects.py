@@ -23,7 +23,6 @@ NOT_SUPPORTED = (
 _WHAT_HAPPENS = {
     "input_options.image.camera_photo_correction": "Photos are read as they are.",
     "output_options.markdown.annotate_line_numbers": "Lines are not numbered.",
-    "output_options.additional_outputs": "These files are not written. For boxes of words, send granular_bboxes.",
     "output_options.watermark_handling": "Watermarks stay where they are in the text.",
     "processing_control.job_failure_conditions.fail_on_image_extraction_error": (
         "Pictures are rendered when they are fetched, so none can fail while the document is parsed."

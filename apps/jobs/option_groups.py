@@ -242,7 +242,13 @@ class OutputOptions(Options):
         ]
         | None
     ) = None
-    additional_outputs: WithoutEffect[Names] = None
+    additional_outputs: Annotated[
+        Names | None,
+        Field(
+            description="links in result_content_metadata: stripped_md and concatenated_stripped_txt to the plain "
+            "text, word_bbox to raw_words, the words with their boxes; other names change nothing"
+        ),
+    ] = None
     watermark_handling: WithoutEffect[Literal["move_to_end", "move_to_start", "remove"]] = None
 
 

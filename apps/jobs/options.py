@@ -223,6 +223,11 @@ class JobOptions(Options):
         return frozenset(self._output.granular_bboxes or ())
 
     @property
+    def additional_outputs(self) -> frozenset[str]:
+        """The outputs that the result also has: "stripped_md", "concatenated_stripped_txt", "word_bbox"."""
+        return frozenset(self._output.additional_outputs or ())
+
+    @property
     def images_to_save(self) -> frozenset[str]:
         """The kinds of pictures that the result lists: "screenshot", "layout", "embedded"."""
         kinds = self._output.images_to_save
@@ -231,7 +236,7 @@ class JobOptions(Options):
     @property
     def needs_word_boxes(self) -> bool:
         """The reader and OCR return the boxes of words: lines inside table cells are made of them, too."""
-        return bool(self.granular_boxes & {"line", "word"})
+        return bool(self.granular_boxes & {"line", "word"}) or "word_bbox" in self.additional_outputs
 
     @property
     def base_seconds(self) -> int | None:

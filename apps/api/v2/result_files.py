@@ -29,15 +29,30 @@ from apps.jobs.models import ParseJob
 from apps.jobs.stages.exports import USUAL_CHUNKS, make_export
 from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.model.media_types import PDF
-from apps.pages.output.assembly import GROUNDED_ITEMS, SPREADSHEET
+from apps.pages.output.assembly import GROUNDED_ITEMS, RAW_WORDS, SPREADSHEET
 from apps.pages.output.exports.options import ChunkOptions
 from apps.pages.output.exports.registry import BY_FILE_NAME, EXPORTS
 
 _GROUNDED = "grounded_items"
 DOCLING = "docling.json"
 """The result as a DoclingDocument, made from its items for each request."""
-_FILES = {**SECTIONS, **JOINED, _GROUNDED: GROUNDED_ITEMS, "xlsx": SPREADSHEET, "docling": DOCLING}
-FILE_NAMES = (*_FILES.values(), *BY_FILE_NAME)
+_FILES = {
+    **SECTIONS,
+    **JOINED,
+    _GROUNDED: GROUNDED_ITEMS,
+    "raw_words": RAW_WORDS,
+    "xlsx": SPREADSHEET,
+    "docling": DOCLING,
+    # Text without the marks of Markdown has these names in LlamaParse.
+    "stripped_markdown": SECTIONS["text"],
+    "concatenated_stripped_markdown": JOINED["text_full"],
+}
+_ADDITIONAL = {
+    "stripped_md": "stripped_markdown",
+    "concatenated_stripped_txt": "concatenated_stripped_markdown",
+    "word_bbox": "raw_words",
+}
+FILE_NAMES = tuple(dict.fromkeys((*_FILES.values(), *BY_FILE_NAME)))
 """The names of all files that a result may have."""
 _PDF = "output_pdf"
 _SUFFIX = "_content_metadata"
@@ -57,7 +72,7 @@ MAX_WAIT_SECONDS = 5.0
 making = threading.BoundedSemaphore(MAX_EXPORTS_AT_ONCE)
 
 # Files of LlamaParse's results that this service does not write.
-_NOT_WRITTEN = ("forms", "raw_words", "stripped_markdown", "concatenated_stripped_markdown")
+_NOT_WRITTEN = ("forms",)
 
 _INLINE = (*SECTIONS, *JOINED, "job_metadata", "usage")
 EXPANDS = {
@@ -93,6 +108,7 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
     names = [name.removesuffix(_SUFFIX) for name in expand if name.endswith(_SUFFIX)]
     if job.parsed_options.granular_boxes:
         names.append(_GROUNDED)
+    names += [_ADDITIONAL[name] for name in sorted(job.parsed_options.additional_outputs & _ADDITIONAL.keys())]
     found = {}
     for name in dict.fromkeys(names):
         file_name = EXPORTS[name].file_name if name in EXPORTS else _FILES.get(name, "")

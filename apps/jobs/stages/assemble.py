@@ -147,6 +147,7 @@ def _render_options(job: ParseJob) -> RenderOptions:
         guesses_sheet_names=job.parsed_options.guesses_sheet_names,
         links=job.parsed_options.writes_links,
         granular_boxes=job.parsed_options.granular_boxes,
+        raw_words="word_bbox" in job.parsed_options.additional_outputs,
         grid=job.parsed_options.text_grid,
         inline_images=job.parsed_options.inlines_images,
         page_labels=msgspec.convert(job.result_facts.get("page_labels", ()), tuple[LabelRange, ...]),

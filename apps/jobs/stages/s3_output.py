@@ -8,7 +8,7 @@ from apps.core.outbound.errors import FetchFailed
 from apps.documents import s3_folders, storage
 from apps.documents.errors import S3FolderNotAllowed
 from apps.jobs.models import ParseJob
-from apps.pages.output.assembly import GROUNDED_ITEMS, OUTPUTS, SPREADSHEET
+from apps.pages.output.assembly import GROUNDED_ITEMS, OUTPUTS, RAW_WORDS, SPREADSHEET
 
 logger = logging.getLogger(__name__)
 NOT_WRITTEN = "s3_not_written"
@@ -23,7 +23,7 @@ def write_to_s3(job: ParseJob, folder: str) -> str:
     if not prefix:
         return ""
     try:
-        for name in (*OUTPUTS, GROUNDED_ITEMS, SPREADSHEET):
+        for name in (*OUTPUTS, GROUNDED_ITEMS, RAW_WORDS, SPREADSHEET):
             try:
                 content = storage.open_for_reading(f"{folder}/{name}")
             except FileNotFoundError:

@@ -27,6 +27,7 @@ from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
 from apps.pages.model.page_numbers.labels import label_of
 from apps.pages.output import grounding, items, render
 from apps.pages.output.exports.pictures import PictureOf, picture_of_block
+from apps.pages.output.exports.text_lines import placed_lines
 from apps.pages.output.render import ImageAddresses, RenderOptions
 from apps.pages.output.sheet_names import SheetNames, SheetTable
 from apps.pages.output.spatial_text import Scale, has_places, scale_of, spatial_text
@@ -36,6 +37,8 @@ __all__ = ["Assembly", "RenderOptions", "assemble", "finished_pages"]
 OUTPUTS = ("text.json", "markdown.json", "items.json", "metadata.json", "text.txt", "markdown.md")
 GROUNDED_ITEMS = "grounded_items.jsonl"
 """The output with granular boxes, if they are asked for: a line for each page."""
+RAW_WORDS = "raw_words.jsonl"
+"""The output with a line for each word and its box, if it is asked for."""
 SPREADSHEET = "tables.xlsx"
 """The workbook of the tables, if it is asked for and the document has tables."""
 TEXT_WITHOUT_GRID, IMAGES_NOT_INLINED, IMAGES_CAPPED = "text_without_grid", "images_not_inlined", "images_capped"
@@ -63,7 +66,7 @@ def assemble(
     open_output: Callable[[str], AbstractContextManager[BinaryIO]],
     picture_of: PictureOf | None = None,
 ) -> Assembly:
-    """Write every output of ``OUTPUTS``, and ``GROUNDED_ITEMS`` and ``SPREADSHEET`` if the options ask for them.
+    """Write every output of ``OUTPUTS``, and those of the others that the options ask for.
 
     ``pages`` is called two or three times and must return the same pages in the same order. ``picture_of``: renders the
     pictures that Markdown contains; None if the document cannot be rendered.
@@ -76,7 +79,11 @@ def assemble(
     scale = _scale_of(pages()) if options.grid == "document" else None
     assembly = Assembly()
     with ExitStack() as stack:
-        names = (*OUTPUTS, GROUNDED_ITEMS) if options.granular_boxes else OUTPUTS
+        names = (
+            *OUTPUTS,
+            *((GROUNDED_ITEMS,) if options.granular_boxes else ()),
+            *((RAW_WORDS,) if options.raw_words else ()),
+        )
         writer = _Writer({name: stack.enter_context(open_output(name)) for name in names}, options, survey)
         content = _PageContent(options, scale, picture_of)
         for page in pages():
@@ -234,6 +241,8 @@ class _Writer:
             tree = self._with_addresses(page, tree, kept)
             self._line({**number, **size, "success": True, "items": tree})
 
+        if self._options.raw_words:
+            self._files[RAW_WORDS].writelines(_word_lines(page.number, displayed))
         if self._options.spreadsheet:
             self._add_tables(page, blocks)
         confidence, reason = _confidence(blocks), str(page.parsing.get("reason", ""))
@@ -384,6 +393,17 @@ def _largest(pictures: Sequence[Block], count: int) -> list[int]:
 def _barcode_entry(code: Barcode) -> dict[str, Any]:
     place = {} if code.box == NO_BOX else {"bbox": grounding.box_of(code.box)}
     return {"format": code.format, "value": code.value, **place}
+
+
+def _word_lines(page_number: int, blocks: Iterable[Block]) -> Iterator[bytes]:
+    """Yield a line of JSON for each word of a page, with its box in points and what OCR says of it."""
+    for block in blocks:
+        for line in placed_lines(block):
+            for word in line.words:
+                box = {"x": word.box.x0, "y": word.box.top, "w": word.box.width, "h": word.box.height}
+                places = {name: round(value, 2) for name, value in box.items()}
+                known = {} if word.confidence is None else {"confidence": word.confidence}
+                yield _encode({"page_number": page_number, "text": word.text, **places, **known}) + b"\n"
 
 
 def _confidence(blocks: Iterable[Block]) -> float | None:

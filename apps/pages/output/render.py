@@ -29,7 +29,7 @@ class RenderOptions(msgspec.Struct, frozen=True):
     whether the number printed on a page is looked for. ``picture_urls``: what the addresses of pictures begin with.
     ``max_pictures``: how many pictures of a page can be fetched, the largest; 0 for all.
     ``grid``: text is in a grid that fits each "page" or the whole "document"; "": in reading order. ``inline_images``:
-    Markdown contains the pictures of which there is an image.
+    Markdown contains the pictures of which there is an image. ``raw_words``: whether each word has a line in an output.
     """
 
     table_format: str = "html"
@@ -47,6 +47,7 @@ class RenderOptions(msgspec.Struct, frozen=True):
     max_pictures: int = 0
     grid: Grid = ""
     inline_images: bool = False
+    raw_words: bool = False
 
 
 ImageKey = tuple[Box, EmbeddedImage | None]

@@ -122,7 +122,6 @@ def test_options_without_effect_cause_warnings(api: Api) -> None:
         disable_cache=True,
         client_name="tests",
         output_options={
-            "additional_outputs": ["word_bbox"],
             "watermark_handling": "move_to_end",
             "images_to_save": [],
             "extract_printed_page_number": False,
@@ -132,7 +131,6 @@ def test_options_without_effect_cause_warnings(api: Api) -> None:
     assert warnings_of(job) == {
         ("option_without_effect", "http_proxy"),
         ("option_without_effect", "input_options.image.camera_photo_correction"),
-        ("option_without_effect", "output_options.additional_outputs"),
     }
     assert "This option has no effect yet." not in str(job["warnings"])
 

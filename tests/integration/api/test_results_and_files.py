@@ -117,6 +117,19 @@ def test_files_that_are_not_written_are_listed_as_missing(api: Api, job_id: str)
     }
 
 
+def test_additional_outputs_are_linked_without_being_named_again(api: Api, finish: Finish) -> None:
+    outputs = {"additional_outputs": ["stripped_md", "concatenated_stripped_txt", "word_bbox", "something new"]}
+    job_id = api.parse(long_document(1), output_options=outputs).json()["id"]
+    finish(job_id)
+    result = body_of(api.job(job_id, "text_full"))
+    files = {name: get(each["presigned_url"]) for name, each in result["result_content_metadata"].items()}
+    assert set(files) == {"stripped_markdown", "concatenated_stripped_markdown", "raw_words"}
+    assert content_of(files["concatenated_stripped_markdown"]).decode() == result["text_full"]
+    words = [json.loads(line) for line in content_of(files["raw_words"]).splitlines()]
+    assert " ".join(word["text"] for word in words[:4]) in " ".join(result["text_full"].split())
+    assert all(word["page_number"] == 1 and word["w"] > 0 < word["h"] for word in words)
+
+
 @pytest.mark.parametrize(("guess", "sheet"), [(False, "Page 1, table 1"), (True, "Freight in May 2026")])
 def test_a_workbook_and_the_pdf_are_linked_if_they_are_asked_for(
     api: Api, finish: Finish, tmp_path: Path, guess: bool, sheet: str

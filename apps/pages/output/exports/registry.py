@@ -10,7 +10,7 @@ import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import DocumentError, PageError
-from apps.pages.output.assembly import GROUNDED_ITEMS, OUTPUTS, SPREADSHEET, finished_pages
+from apps.pages.output.assembly import GROUNDED_ITEMS, OUTPUTS, RAW_WORDS, SPREADSHEET, finished_pages
 from apps.pages.output.exports.options import FILE_NAMES, ChunkOptions
 from apps.pages.output.exports.pictures import PictureOf
 
@@ -150,6 +150,6 @@ EXPORTS = {
     )
 }
 BY_FILE_NAME = {export.file_name: export for export in EXPORTS.values()}
-_STORED = (*OUTPUTS, GROUNDED_ITEMS, SPREADSHEET)
+_STORED = (*OUTPUTS, GROUNDED_ITEMS, RAW_WORDS, SPREADSHEET)
 # Not the tables, which are files of their own, and not the PDFs, which may have a picture of each page.
 _IN_ZIP = ("chunks", "html", "docx", "hocr", "alto")
