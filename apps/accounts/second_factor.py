@@ -13,6 +13,7 @@ from typing import Any
 
 import django_otp
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
 from django.http import HttpRequest
@@ -54,6 +55,12 @@ def is_missing(user: Any) -> bool:
     if settings.ADMIN_SECOND_FACTOR == "off" or not user.is_authenticated or not user.is_staff or user.is_verified():
         return False
     return settings.ADMIN_SECOND_FACTOR == "required" or is_enrolled(user)
+
+
+def users_without() -> int:
+    """Return how many people who may log in to the admin have no second factor."""
+    enrolled = TOTPDevice.objects.filter(confirmed=True).values("user_id")
+    return get_user_model().objects.filter(is_active=True, is_staff=True).exclude(pk__in=enrolled).count()
 
 
 def is_enrolled(user: Any) -> bool:

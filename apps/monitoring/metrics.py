@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from apps.accounts import second_factor
 from apps.jobs import queries, workflow
 from apps.jobs.errors import BrokerUnavailable
 from apps.jobs.models import ParseJob
@@ -69,14 +70,22 @@ class Installation(Collector):
 
 
 def database_metrics() -> list[Metric]:
-    """Return the metrics from rows: queues, jobs, webhooks, attempts, calls."""
+    """Return the metrics from rows: queues, jobs, webhooks, attempts, calls, people."""
     try:
         running_totals.update()
     except DatabaseError:
         logger.exception("The totals of the metrics were not updated; the next scrape counts these rows")
     totals = running_totals.totals()
     jobs = [*queue_metrics(), *job_metrics(totals), *webhook_metrics()]
-    return [*jobs, *attempt_metrics(totals), *call_metrics(totals)]
+    return [*jobs, *attempt_metrics(totals), *call_metrics(totals), people_metric()]
+
+
+def people_metric() -> Metric:
+    return GaugeMetricFamily(
+        "leafmill_users_without_second_factor",
+        "People who may log in to the admin and have no second factor",
+        value=second_factor.users_without(),
+    )
 
 
 def broker_metrics() -> list[Metric]:

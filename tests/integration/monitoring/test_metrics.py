@@ -14,6 +14,7 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from apps.accounts import services as accounts
 from apps.jobs.commands import clean_up, delete
@@ -166,6 +167,14 @@ def test_quotas_are_reported_by_deployment(metrics: Metrics) -> None:
     assert after("leafmill_quota_limit", provider="azure", deployment="gpt-west", limit="requests_per_window") == 60
     assert after("leafmill_quota_used", provider="azure", deployment="gpt-west", limit="requests_per_window") == 0
     assert after("leafmill_deployment_available", provider="azure", deployment="gpt-west") == 1
+
+
+def test_people_without_a_second_factor_are_counted(metrics: Metrics, django_user_model: Any) -> None:
+    for name, rights in (("anna", {"is_staff": True}), ("ben", {"is_staff": True}), ("carl", {})):
+        django_user_model.objects.create_user(name, **rights)
+    TOTPDevice.objects.create(user=django_user_model.objects.get(username="anna"), confirmed=True)
+
+    assert metrics()("leafmill_users_without_second_factor") == 1
 
 
 def test_queues_and_open_jobs_are_reported(api: Api, metrics: Metrics) -> None:
