@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 BENCHMARKS = [
-    *("pages", "isolation", "service", "quality", "fidelity", "statusz", "edge", "memory", "sizing"),
+    *("pages", "isolation", "service", "quality", "fidelity", "statusz", "edge", "foreign_ids", "memory", "sizing"),
     *("office", "office_speed", "chunks"),
 ]
 
