@@ -37,6 +37,8 @@ _TRIES = 5
 # The messages of these types already contain the name of the option.
 _TYPES_WITH_OPTION = {"value_error", "mode_not_available", "invalid_range"}
 _COMMAND_CODES = {"invalid_option", "mode_not_available", "mode_not_allowed", "invalid_schema", "schema_too_large"}
+# A job with one of these failed whatever its document is.
+_SERVER_CODES = frozenset({"internal_error", "reader_not_confined", "storage_unavailable"})
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0, write=300.0)
 
 
@@ -258,4 +260,6 @@ def _sentences(detail: object) -> str:
 def refusal(problem: dict[str, Any], detail: str) -> RefusedByServer:
     error = RefusedByServer(_sentences(problem.get("detail")) or detail)
     error.code = str(problem.get("code") or "document_refused")
+    if error.code in _SERVER_CODES:
+        error.exit_code = ServerProblem.exit_code
     return error

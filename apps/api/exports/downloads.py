@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
@@ -57,10 +59,11 @@ class ResultFile(ApiView):
 
 
 def _chunk_options(request: Request) -> ChunkOptions:
-    max_tokens = query_parameters.integer(request, "max_tokens", DEFAULT_TOKENS, minimum=MIN_TOKENS, maximum=MAX_TOKENS)
+    number = partial(query_parameters.integer, request, refuses_more=True)
+    max_tokens = number("max_tokens", DEFAULT_TOKENS, minimum=MIN_TOKENS, maximum=MAX_TOKENS)
     return ChunkOptions(
         max_tokens=max_tokens,
-        overlap_tokens=query_parameters.integer(request, "overlap_tokens", 0, minimum=0, maximum=max_tokens // 2),
+        overlap_tokens=number("overlap_tokens", 0, minimum=0, maximum=max_tokens // 2),
         split_by=query_parameters.choice(request, "split_by", SPLITS),
         within_pages=query_parameters.choice(request, "within_pages", ("false", "true")) == "true",
     )

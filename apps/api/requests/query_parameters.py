@@ -38,12 +38,21 @@ def values(request: Request, name: str) -> list[str]:
     return found
 
 
-def integer(request: Request, name: str, default: int, *, minimum: int, maximum: int) -> int:
-    """Return the number, at most ``maximum``. Raise InvalidOption if it is below ``minimum`` or not a number."""
+def integer(
+    request: Request, name: str, default: int, *, minimum: int, maximum: int, refuses_more: bool = False
+) -> int:
+    """Return the number, at most ``maximum``. Raise InvalidOption if it is below ``minimum`` or not a number.
+
+    ``refuses_more``: raise it also for a number above ``maximum``.
+    """
     raw = request.GET.get(name)
     if not raw:
         return default
-    if not (raw.isascii() and raw.isdigit() and len(raw) < 100) or int(raw) < minimum:
+    if (
+        not (raw.isascii() and raw.isdigit() and len(raw) < 100)
+        or int(raw) < minimum
+        or (refuses_more and int(raw) > maximum)
+    ):
         raise _invalid(name, f"The value is not valid. Send a whole number from {minimum} to {maximum}.", raw)
     return min(int(raw), maximum)
 

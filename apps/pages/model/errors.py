@@ -78,7 +78,7 @@ class EmptyFile(DocumentError):
 
 
 class UnsupportedDocument(DocumentError):
-    """This kind of file is not read. Convert the document to PDF first, and send that."""
+    """This kind of file is not read, or its content is no document. Save the document as PDF, and send that."""
 
     code = "unsupported_file_type"
 
@@ -102,7 +102,7 @@ class UnsupportedEncryption(DocumentError):
 
 
 class DamagedDocument(DocumentError):
-    """The file is damaged and could not be repaired. Open it in a PDF viewer, save it again and send the copy."""
+    """The file is damaged and could not be repaired. Open it in the program for it, save it again and send the copy."""
 
     code = "document_corrupt"
 
@@ -192,7 +192,7 @@ class PageTooLarge(PageError):
 
 
 class NoPictureOfPage(PageError):
-    """The page has no picture, because the document is read from its structure. Fetch its text, Markdown or items."""
+    """The document is read from its structure, so its pages have no pictures. Fetch its text, HTML or Word file."""
 
     code = "no_page_picture"
 
@@ -210,7 +210,7 @@ class GarbledPage(PageError):
 
 
 class UnplannedError(PageError):
-    """An unexpected error occurred on our side. Try again; if it happens again, report the request id."""
+    """An unexpected error occurred on our side. Try again; if it happens again, report the id of the job or request."""
 
     code = "internal_error"
     retryable = True

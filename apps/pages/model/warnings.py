@@ -22,12 +22,21 @@ _SENTENCES = {
         "Pictures in formats that are not read, such as EMF, WMF and SVG, have no image. Save them in the document as "
         "PNG or JPEG."
     ),
-    "comments_left_out": "Comments on the text were left out. Ask for them (annotate_revisions).",
-    "hidden_sheets_left_out": "Hidden sheets of the workbook were left out. Ask for them (include_hidden_sheets).",
-    "hidden_slides_left_out": "Hidden slides of the presentation were left out. Ask for them (include_hidden_slides).",
+    "comments_left_out": (
+        "Comments on the text were left out. Ask for them (output_options.markdown.annotate_revisions; on the command "
+        "line --option annotate_revisions)."
+    ),
+    "hidden_sheets_left_out": (
+        "Hidden sheets of the workbook were left out. Ask for them (input_options.spreadsheet.include_hidden_sheets; "
+        "on the command line --option include_hidden_sheets)."
+    ),
+    "hidden_slides_left_out": (
+        "Hidden slides of the presentation were left out. Ask for them (input_options.presentation."
+        "include_hidden_slides; on the command line --option include_hidden_slides)."
+    ),
     "formula_not_computed": (
-        "Formulas without a stored value are given as they are written. Open the file in a spreadsheet program, "
-        "save it and send the copy."
+        "Formulas without a stored value are given as they are written. Ask for their values (input_options."
+        "spreadsheet.force_formula_computation_in_sheets), or save the file in a spreadsheet program and send the copy."
     ),
     "quotes_not_closed": (
         "A quotation mark in a table of plain text is never closed, so quotation marks were read as characters."
@@ -46,7 +55,8 @@ _SENTENCES = {
         "of their own (source_file_id)."
     ),
     "outside_content_left_out": (
-        "What is outside of the visible part of slides was left out. Ask for it (out_of_bounds_content)."
+        "What is outside of the visible part of slides was left out. Ask for it (input_options.presentation."
+        "out_of_bounds_content)."
     ),
     "text_unreliable": "The text layer maps its glyphs badly; the text may be wrong.",
     "parts_recognized": "Parts of a page have a text layer in wrong letters; their text is read by OCR.",

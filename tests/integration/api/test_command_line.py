@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from apps.accounts import services as accounts
 from apps.accounts.models import ProjectQuota
+from apps.jobs.models import ParseJob
 from apps.jobs.scheduling import pauses
+from apps.jobs.scheduling.claims import end_job
+from apps.jobs.states import JobState
+from apps.pages.model.errors import UnplannedError
 from tests.documents.long import long_document
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -104,3 +111,18 @@ def test_a_paused_intake_is_reported_with_its_code_and_reason(parse: Any) -> Non
     assert code == 5
     assert line.startswith("intake_paused: localhost responded with status 503: The service accepts no new jobs")
     assert "maintenance until 18:00" in line
+
+
+def test_an_error_of_the_service_is_no_error_of_the_document(parse: Any) -> None:
+    def fail_the_job() -> None:
+        while not (job := ParseJob.objects.first()):
+            time.sleep(0.05)
+        end_job(job.pk, JobState.FAILED, error=UnplannedError())
+        connections.close_all()
+
+    with ThreadPoolExecutor(1) as worker:
+        failing = worker.submit(fail_the_job)
+        code, [*_, line] = parse()
+        failing.result()
+
+    assert (code, line.partition(":")[0]) == (5, "internal_error")

@@ -158,7 +158,7 @@ def test_options_of_chunks_change_the_download_only(api: Api, job_id: str) -> No
     small = chunks_of(api.get(f"{address}?max_tokens=40&overlap_tokens=10&split_by=tokens&within_pages=true"))
     assert len(small) > 2
     assert len(chunks_of(api.get(address))) == 1
-    for query in ("max_tokens=1", "split_by=words", "within_pages=perhaps"):
+    for query in ("max_tokens=1", "max_tokens=9000", "overlap_tokens=257", "split_by=words", "within_pages=perhaps"):
         assert code_of(api.get(f"{address}?{query}"), 422) == "invalid_option"
 
 
