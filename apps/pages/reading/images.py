@@ -160,13 +160,13 @@ def _open(path: str, media_type: str) -> Any:
 
 
 def _drawn(path: str) -> Any:
-    """Return an SVG picture as a Pillow image. Raise DamagedDocument."""
+    """Return an SVG picture as a Pillow image. Raise PageError, DamagedDocument."""
     from PIL import Image
 
     try:
         image = Image.open(io.BytesIO(svg_file.rendered(svg_page.opened(path))), formats=["PNG"])
     except ValueError as error:
-        raise DamagedDocument from error
+        raise PageError("The picture cannot be drawn: it is damaged or has too many parts. Save it again.") from error
     image.info["dpi"] = (svg_file.DPI, svg_file.DPI)
     _check_pixels(image)
     return image
