@@ -205,8 +205,8 @@ def max_pages_per_document() -> int:
 def converter() -> str:
     """Return "auto", "off" or the path of LibreOffice."""
     meaning = (
-        "LibreOffice, which converts older documents: auto: if it is on this machine or a worker of convert is there; "
-        "off; or its path, where workers of convert have it"
+        "LibreOffice, which converts older documents: auto: while a worker of convert is there; off; or its path where "
+        "workers of convert have it"
     )
     return text("CONVERTER", "auto", meaning)
 

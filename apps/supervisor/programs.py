@@ -55,11 +55,14 @@ def members(folder: Path) -> tuple[list[Member], dict[str, str]]:
         for name in ("CELERY_BROKER_URL", "REDIS_URL"):
             if getattr(settings, name) == embedded:
                 environment[name] = embedded_broker.listening_url(folder)
+    converter = find_program(settings.CONVERTER)
+    if converter:  # documents wait for its worker from the first moment
+        environment["CONVERTER"] = str(converter)
     group += [
         web("web", settings.PORT),
         *([web("admin", settings.ADMIN_PORT)] if settings.ADMIN_PORT else []),
         worker("parse-worker", "parse_raw_file_job", "parse_raw_file_job_pages"),
-        *([worker("convert-worker", "convert")] if find_program(settings.CONVERTER) else []),
+        *([worker("convert-worker", "convert")] if converter else []),
         ocr_worker(),
         *model_workers(settings.MODEL_PROCESSES),
         worker("housekeeping", "housekeeping"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.pages.conversion.converter import AUTO, find_program
 from tests.acceptance.backends import EMBEDDED, on_backends
 from tests.acceptance.running_service import ROOT, RunningService
 
@@ -10,6 +11,7 @@ LETTER = ROOT / "tests/documents/older/letter.doc"
 
 @on_backends(EMBEDDED)
 def test_a_letter_of_an_older_program_is_parsed(service: RunningService) -> None:
+    service.settings["CONVERTER"] = str(find_program(AUTO))  # with auto, the worker's first report could be too late
     service.start_worker()
     service.start_worker("convert", "convert")
 

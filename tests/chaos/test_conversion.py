@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.pages.conversion.converter import AUTO, find_program
 from tests.acceptance.running_service import ROOT, Backends, Process, RunningService, descendants
 from tests.chaos.results import FaultResult, record
 from tests.integration.test_older_documents import LINKS
@@ -94,6 +95,7 @@ def test_f48_a_converter_that_hangs_leaves_nothing_and_the_next_works(service: R
 
 
 def test_d98_links_and_macros_of_a_converted_document_reach_nothing(service: RunningService, office: Path) -> None:
+    service.settings["CONVERTER"] = str(find_program(AUTO))
     service.start_worker()
     service.start_worker("convert", "convert")
     office.chmod(0o777)

@@ -109,6 +109,7 @@ class ParseJobAdmin(ReadOnlyAdmin):
                         "document",
                         "document_name",
                         "media_type",
+                        "converted_type",
                         "project",
                         "api_key",
                         "state",

@@ -37,12 +37,10 @@ def begin_conversion(claim: Claim, facts: DocumentFacts) -> None:
 
 
 def has_converter() -> bool:
-    """Return whether this installation converts documents: by its settings, its programs or its live workers."""
-    if settings.CONVERTER in (AUTO, OFF):
-        return settings.CONVERTER == AUTO and (
-            find_program(AUTO) is not None or workflow.CONVERT_QUEUE in queries.live_workers()
-        )
-    return True
+    """Return whether this installation converts documents: as CONVERTER says, or while a worker of convert is there."""
+    if settings.CONVERTER == AUTO:
+        return workflow.CONVERT_QUEUE in queries.live_workers()
+    return bool(settings.CONVERTER != OFF)
 
 
 def convert_document(*, step_id: int, fence: int) -> None:

@@ -15,7 +15,7 @@ from apps.jobs import queries, workflow
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.models import PageAttempt, ParseJob, Step
-from apps.jobs.scheduling import claims
+from apps.jobs.scheduling import claims, workers
 from apps.jobs.scheduling.claims import reclaim_from_lost_worker
 from apps.jobs.states import JobState, Stage
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
@@ -90,6 +90,18 @@ def test_a_job_fails_at_once_where_no_converter_is(submit: Submit, settings: Any
 
     assert (job.state, job.error_code) == (JobState.FAILED, "converter_missing")
     assert "apt-get install libreoffice-writer-nogui" in job.error_detail
+
+
+def test_without_a_setting_a_live_worker_decides(submit: Submit, settings: Any) -> None:
+    settings.CONVERTER = "auto"
+    job = submit(LETTER)
+    deliver(open_steps(job)[0])
+    job.refresh_from_db()
+    assert job.error_code == "converter_missing"
+
+    workers.record_worker(workers.WorkerFacts("one", "convert@host", "host", 1, {"convert": 1}, 1, "1.0"))
+    job = run_to(submit(LETTER), Stage.CONVERT)
+    assert job.stage == Stage.CONVERT
 
 
 def test_a_worker_without_the_program_ends_the_job(submit: Submit, settings: Any, tmp_path: Path) -> None:
