@@ -15,12 +15,13 @@ from apps.pages.model.blocks import Barcode
 from apps.pages.model.geometry import Box
 from apps.pages.model.recognition import OcrAttempt, Recognition
 from apps.pages.model.text import languages as languages_
-from apps.pages.model.text.languages import LATIN, Language
+from apps.pages.model.text.languages import HAN, HANGUL, KANA, LATIN, Language
 from ocr_worker import script_detection
 from ocr_worker.barcodes import find_barcodes
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.images import preparation
+from ocr_worker.images.checkboxes import find_checkboxes, with_marks, without_outlines
 from ocr_worker.images.rulings import find_rulings
 from ocr_worker.images.straightening import Straight, lies_on_its_side, straightened
 from ocr_worker.lines import punctuation, unspaced_words
@@ -99,6 +100,9 @@ class PageReader:
         if request.only_barcodes:
             return _without_text(image, request.dpi, barcodes, round(time.monotonic() - started, 3))
         page, sample = self._upright(image, request)
+        boxes = [] if _has_square_letters(request, sample) else find_checkboxes(page.image, page.lines)
+        rulings = find_rulings(page.image) if page.lines else []
+        page = page._replace(image=without_outlines(page.image, boxes))
         readings: list[Reading] = []
         warnings: tuple[str, ...] = ()
         if page.lines and request.languages:
@@ -113,10 +117,10 @@ class PageReader:
             warnings = (SCRIPT_NOT_READ,)
         scale = 72.0 / request.dpi
         height, width = page.image.shape
-        rulings = find_rulings(page.image) if best else []
+        lines = with_marks(best.lines, boxes) if best else []
         return Recognition(
-            lines=tuple(line_in_points(line, scale, page.lines) for line in best.lines) if best else (),
-            rulings=tuple(Box(*(round(edge * scale, 2) for edge in ruling)) for ruling in rulings),
+            lines=tuple(line_in_points(line, scale, page.lines) for line in lines),
+            rulings=tuple(Box(*(round(edge * scale, 2) for edge in ruling)) for ruling in rulings if best),
             width=round(width * scale, 2),
             height=round(height * scale, 2),
             orientation=page.orientation,
@@ -255,6 +259,12 @@ class PageReader:
         text = self._old_print_engine.read_strips([cut_out(page.image, line) for line in longest], old)
         letters = sum(character.isalpha() for character in text)
         return old if text.count("ſ") > _LONG_S_SHARE * max(letters, 1) else ()
+
+
+def _has_square_letters(request: Request, sample: script_detection.Sample) -> bool:
+    """Return whether letters of the page may look like check boxes, as 口 and ロ do."""
+    scripts = {language.script for language in request.languages} or {sample.script}
+    return bool(scripts & {HAN, KANA, HANGUL})
 
 
 def _without_text(image: Gray, dpi: float, barcodes: tuple[Barcode, ...], seconds: float) -> Recognition:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from apps.pages.layout.recognized_page import apply_recognition, lay_out
 from apps.pages.model.blocks import Page
@@ -192,3 +192,23 @@ def test_each_picture_of_a_sheet_is_read_on_its_own(engine: EngineProcess) -> No
     assert (recognition.lines, request.pages) == ((), 1)
     with pytest.raises(PageError):
         engine.recognize(image, OcrRequest(parts=((first.width, 2 * sheet.height),)))
+
+
+def test_check_boxes_of_a_form_are_list_items(engine: EngineProcess) -> None:
+    form = Image.new("L", (1200, 700), "white")
+    draw = ImageDraw.Draw(form)
+    draw.text((80, 60), "Application for membership of the DOQ club", fill="black", font_size=40)
+    answers = (("Single", False), ("Married", True), ("Other", False), ("On holiday", True))
+    for row, (label, is_checked) in enumerate(answers):
+        x, top = 80, 180 + 110 * row
+        draw.rectangle((x, top, x + 34, top + 34), outline="black", width=2)
+        if is_checked:
+            draw.line((x + 4, top + 4, x + 30, top + 30), fill="black", width=4)
+            draw.line((x + 30, top + 4, x + 4, top + 30), fill="black", width=4)
+        draw.text((x + 60, top - 4), label, fill="black", font_size=36)
+
+    blocks = lay_out(read(engine, form, "en"))
+    assert [(block.marker, block.text) for block in blocks[1:]] == [
+        ("☑" if is_checked else "☐", label) for label, is_checked in answers
+    ]
+    assert "DOQ" in blocks[0].text
