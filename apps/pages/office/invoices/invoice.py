@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from apps.pages.model.document_facts import Attachment
+from apps.pages.model.errors import TooManyElements
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import xml_parts
 from apps.pages.office.invoices import terms
@@ -64,7 +65,10 @@ def read(content: bytes) -> Invoice | None:
     """Return the invoice, None if it is none. Raise DamagedDocument, TooManyElements."""
     root = xml_parts.parsed(content, has_long_texts=True)
     syntax = _NAMESPACES.get(str(root.tag).partition("}")[0].lstrip("{"))
-    return _Reader(root, syntax).read() if syntax else None
+    try:
+        return _InvoiceReader(root, syntax).read() if syntax else None
+    except RecursionError:
+        raise TooManyElements("The elements of the invoice are nested too deeply. Save it again.") from None
 
 
 def files_of(source: Source) -> Iterator[tuple[Attachment, bytes]]:
@@ -79,7 +83,7 @@ def files_of(source: Source) -> Iterator[tuple[Attachment, bytes]]:
         yield facts, content
 
 
-class _Reader:
+class _InvoiceReader:
     """Every element whose text has been used is noted, so that the others can be listed."""
 
     def __init__(self, root: Element, syntax: str) -> None:
@@ -122,6 +126,8 @@ class _Reader:
 
     def _text(self, element: Element) -> str:
         """Return the text of an element with its currency, unit or scheme. It counts as used."""
+        if len(element):
+            return ": ".join(filter(None, map(self._text, element)))
         if element in self._used:
             return ""
         self._used.add(element)

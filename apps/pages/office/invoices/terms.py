@@ -1,6 +1,7 @@
 """Where the two syntaxes of electronic invoices have each term (EN 16931-1, CEN/TS 16931-3-2 and 3-3).
 
-A path has local names, "/" between them, and "|" between alternatives. It begins at the element of its section.
+A path has local names, "/" between them, and "|" between alternatives. It begins at the element of its section. Of an
+element with others inside, such as the name and the value of a property, the texts are joined.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ _TOTALS = (
 )
 _PRICE = "SpecifiedLineTradeAgreement/NetPriceProductTradePrice"
 _LINE_TAX = "SpecifiedLineTradeSettlement/ApplicableTradeTax"
+_LINE_ALLOWANCE = "SpecifiedLineTradeSettlement/SpecifiedTradeAllowanceCharge"
 _LINE_PERIOD = "SpecifiedLineTradeSettlement/BillingSpecifiedPeriod"
 _ACCOUNT = "PayeePartyCreditorFinancialAccount"
 
@@ -136,6 +138,13 @@ _LINE = (
     ),
     Term("period_start", "InvoicePeriod/StartDate", f"{_LINE_PERIOD}/StartDateTime/DateTimeString"),
     Term("period_end", "InvoicePeriod/EndDate", f"{_LINE_PERIOD}/EndDateTime/DateTimeString"),
+    Term("properties", "Item/AdditionalItemProperty", "SpecifiedTradeProduct/ApplicableProductCharacteristic"),
+    Term("is_charge", "AllowanceCharge/ChargeIndicator", f"{_LINE_ALLOWANCE}/ChargeIndicator/Indicator"),
+    Term("allowance", "AllowanceCharge/Amount", f"{_LINE_ALLOWANCE}/ActualAmount"),
+    Term("allowance_reason", "AllowanceCharge/AllowanceChargeReason", f"{_LINE_ALLOWANCE}/Reason"),
+    Term("allowance_code", "AllowanceCharge/AllowanceChargeReasonCode", f"{_LINE_ALLOWANCE}/ReasonCode"),
+    Term("allowance_percent", "AllowanceCharge/MultiplierFactorNumeric", f"{_LINE_ALLOWANCE}/CalculationPercent"),
+    Term("allowance_base", "AllowanceCharge/BaseAmount", f"{_LINE_ALLOWANCE}/BasisAmount"),
     Term("quantity", "InvoicedQuantity|CreditedQuantity", "SpecifiedLineTradeDelivery/BilledQuantity"),
     Term(
         "gross_price",
@@ -204,6 +213,13 @@ _PAYMENT = (
     Term("mandate", "PaymentMandate/ID", ""),
     Term("debited_account", "PaymentMandate/PayerFinancialAccount/ID", "PayerPartyDebtorFinancialAccount/IBANID"),
 )
+_DOCUMENT = (
+    Term("number", "ID", "IssuerAssignedID"),
+    Term("type_code", "DocumentTypeCode", "TypeCode"),
+    Term("description", "DocumentDescription", "Name"),
+    Term("address", "Attachment/ExternalReference/URI", "URIID"),
+    Term("scheme", "", "ReferenceTypeCode"),
+)
 _TERMS = (
     Term("terms", "PaymentTerms/Note", f"{_SETTLEMENT}/SpecifiedTradePaymentTerms/Description"),
     Term("payment_reference", "", f"{_SETTLEMENT}/PaymentReference"),
@@ -232,6 +248,7 @@ SECTIONS = (
     Section("totals", "", _TOTALS, _TOTAL),
     Section("payment", "PaymentMeans", f"{_SETTLEMENT}/SpecifiedTradeSettlementPaymentMeans", _PAYMENT, True),
     Section("payment_terms", "", "", _TERMS),
+    Section("documents", "AdditionalDocumentReference", f"{_AGREEMENT}/AdditionalReferencedDocument", _DOCUMENT, True),
 )
 # ZUGFeRD 1.0 -> later names.
 LATER_NAMES = {

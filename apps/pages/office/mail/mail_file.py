@@ -72,7 +72,7 @@ class Mail:
     body_source: bytes = b""
 
 
-class _Place(NamedTuple):
+class _MailPlace(NamedTuple):
     """A page of a document. ``name``: of the attached file that it is part of; ``is_message``: of a message.
 
     ``inside``: where the file is: its place among the files of the message, or of a message attached to it.
@@ -89,7 +89,7 @@ class MailFile:
     """``facts`` name all files attached to the message itself."""
 
     def __init__(self, mail: Mail, media_type: str, options: OfficeOptions) -> None:
-        self._pages: list[_Place] = []
+        self._pages: list[_MailPlace] = []
         self._options = options
         self._read_files = 0
         self._add_mail(mail, "", ())
@@ -125,14 +125,16 @@ class MailFile:
         blocks += [_block(BlockType.LIST_ITEM, f"Attached file: {name}", level=1, marker="-") for name in missing]
         warnings = (*mail.body.warnings, *((NOT_READ,) if missing else ()))
         pages = PagedBlocks("", [Content(tuple(blocks), warnings)])
-        self._pages += [_Place(pages, number, name, True, inside) for number in range(1, pages.facts.page_count + 1)]
+        self._pages += [
+            _MailPlace(pages, number, name, True, inside) for number in range(1, pages.facts.page_count + 1)
+        ]
         for index, (file, document) in enumerate(opened):
             within = (*inside, index)
             if isinstance(document, Mail):
                 self._add_mail(document, file.name, within)
             elif document is not None:
                 numbers = range(1, document.facts.page_count + 1)
-                self._pages += [_Place(document, number, file.name, False, within) for number in numbers]
+                self._pages += [_MailPlace(document, number, file.name, False, within) for number in numbers]
 
     def _opened(self, file: AttachedFile, depth: int) -> Mail | OfficeFile | None:
         """Return what is read of an attached file, None if it is only named."""

@@ -47,7 +47,7 @@ Matrix = tuple[float, float, float, float, float, float]
 Style = dict[str, str]
 
 
-class _Place(NamedTuple):
+class _SvgPlace(NamedTuple):
     """Where and how the next text is drawn: its matrix, its style and its depth."""
 
     matrix: Matrix
@@ -68,10 +68,10 @@ class SvgText(NamedTuple):
 
 def read(picture: SvgFile) -> SvgText:
     """Return the text of the picture."""
-    reader = _Reader(picture)
+    reader = _SvgReader(picture)
     start: Matrix = (picture.scale, 0.0, 0.0, picture.scale, picture.left, picture.top)
     for child in picture.root:
-        reader.read(child, _Place(start, reader.styled(picture.root, {})))
+        reader.read(child, _SvgPlace(start, reader.styled(picture.root, {})))
     return SvgText(reader.texts[:MAX_TEXTS], reader.hidden, reader.is_cut)
 
 
@@ -104,7 +104,7 @@ def _continues(above: Line, line: Line) -> bool:
     )
 
 
-class _Reader:
+class _SvgReader:
     def __init__(self, picture: SvgFile) -> None:
         self.texts: list[list[Line]] = []
         self.hidden: list[str] = []
@@ -112,7 +112,7 @@ class _Reader:
         self._rules = dict(_rules(picture.root))
         self._uses, self.is_cut = 0, False
 
-    def read(self, element: Element, place: _Place) -> None:
+    def read(self, element: Element, place: _SvgPlace) -> None:
         """Read an element and what is inside of it."""
         name = local_name(element)
         if place.depth > MAX_DEPTH or len(self.texts) > MAX_TEXTS:
@@ -121,7 +121,7 @@ class _Reader:
         if name in _NOT_DRAWN:
             return
         matrix = _times(place.matrix, _matrix(element.get("transform")))
-        inner = _Place(matrix, self.styled(element, place.style), place.depth + 1)
+        inner = _SvgPlace(matrix, self.styled(element, place.style), place.depth + 1)
         if name == "text":
             self._text(element, inner)
         elif name == "foreignObject":
@@ -150,7 +150,7 @@ class _Reader:
             own["display"] = "none"
         return {**kept, **own}
 
-    def _use(self, element: Element, place: _Place) -> None:
+    def _use(self, element: Element, place: _SvgPlace) -> None:
         self._uses += 1
         address = next((value for name, value in element.attrib.items() if name.rpartition("}")[2] == "href"), "")
         target = self._known.get(address.strip().lstrip("#"))
@@ -165,7 +165,7 @@ class _Reader:
         else:
             self.read(target, place)
 
-    def _text(self, element: Element, place: _Place) -> None:
+    def _text(self, element: Element, place: _SvgPlace) -> None:
         """Read a text: its parts begin where an element gives them a place."""
         parts: list[tuple[str, tuple[float, float]]] = []
         start = _number(element, "x") + _number(element, "dx"), _number(element, "y") + _number(element, "dy")
@@ -206,7 +206,7 @@ class _Reader:
         if text := " ".join(clean(text).split()):
             self.hidden.append(text)
 
-    def _add(self, parts: list[tuple[str, tuple[float, float]]], place: _Place) -> None:
+    def _add(self, parts: list[tuple[str, tuple[float, float]]], place: _SvgPlace) -> None:
         """Add a text: its parts with the places of their first characters. Parts on one line are joined."""
         lines: list[Line] = []
         for text, (x, y) in parts:
@@ -227,7 +227,7 @@ class _Reader:
             self.texts.append(lines)
 
 
-def _line(text: str, place: _Place, x: float, y: float) -> Line | None:
+def _line(text: str, place: _SvgPlace, x: float, y: float) -> Line | None:
     """Return a line of text at a place, None if its place is no number that a page has."""
     style = place.style
     size, width = float(style.get("font-size", _DEFAULT_SIZE)), _width(text, style)

@@ -10,7 +10,7 @@ import pikepdf
 import pytest
 from lxml import etree
 
-from apps.pages.model.errors import DamagedDocument
+from apps.pages.model.errors import DamagedDocument, TooManyElements
 from apps.pages.reading.page_reading import inspect_document
 from tests.documents.e_invoices import cii_invoice, ubl_invoice
 from tests.unit.pages.office.office_files import markdown, read
@@ -32,8 +32,8 @@ def test_an_invoice_is_a_readable_page(path: Path) -> None:
         "|Issue date|2026-12-01|",
         "## Seller",
         "|Electronic address|4000 (0088)|",
-        "|Number|Item|Description|Quantity|Price|Tax|Tax category|Tax rate|Amount|",
-        "|2|Rye flour 2|Fine & fresh|2 KGM|2.00 EUR|VAT|S|7|4.00 EUR|",
+        "|Number|Item|Description|Properties|Quantity|Price|Tax|Tax category|Tax rate|Amount|",
+        "|2|Rye flour 2|Fine & fresh|Colour: grey|2 KGM|2.00 EUR|VAT|S|7|4.00 EUR|",
         "|Due|6.42 EUR|",
         "|58|DE02120300000000202051|",
         "|Note|Thank you|",
@@ -54,10 +54,12 @@ def test_no_element_is_lost(path: Path, content: bytes) -> None:
 
 
 def test_elements_without_a_place_are_listed_with_their_path(path: Path) -> None:
-    path.write_bytes(ubl_invoice())
+    path.write_bytes(
+        ubl_invoice(more="<cac:Delivery/><cac:Delivery><cac:Shipment><cbc:ID>7</cbc:ID></cac:Shipment></cac:Delivery>")
+    )
     facts, [page] = read(path)
 
-    assert "|Invoice/InvoiceLine[2]/Item/AdditionalItemProperty/Value|grey|" in markdown(page).splitlines()
+    assert "|Invoice/Delivery[2]/Shipment/ID|7|" in markdown(page).splitlines()
     assert {"path": "Invoice/InvoiceTypeCode/@listID", "value": "UNCL1001"} in facts.invoice["others"]
 
 
@@ -124,6 +126,15 @@ def test_entities_of_an_invoice_are_refused(path: Path) -> None:
 
     path.write_bytes(ubl_invoice() + b'<!DOCTYPE x [<!ENTITY a "b">]>')
     with pytest.raises(DamagedDocument):
+        inspect_document(str(path), max_pages=9)
+
+
+def test_an_invoice_of_deeply_nested_elements_has_a_code(path: Path) -> None:
+    deep = (
+        "<cac:AdditionalItemProperty>" + "<cac:A>" * 1_500 + "x" + "</cac:A>" * 1_500 + "</cac:AdditionalItemProperty>"
+    )
+    path.write_bytes(ubl_invoice().replace(b"</cac:Item>", deep.encode() + b"</cac:Item>"))
+    with pytest.raises(TooManyElements):
         inspect_document(str(path), max_pages=9)
 
 
