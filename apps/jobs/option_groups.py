@@ -439,6 +439,7 @@ class FirstApiOutput(Options):
     extract_layout: bool | None = None
     output_s3_path_prefix: Annotated[str, Field(max_length=1100)] | None = None
     output_s3_region: ShortText | None = None
+    output_s3_exports: Names | None = None
 
 
 class DoclingOutput(Options):

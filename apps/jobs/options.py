@@ -45,6 +45,7 @@ from apps.jobs.option_groups import (
 )
 from apps.pages.model.geometry import Margins
 from apps.pages.model.office_options import OfficeOptions
+from apps.pages.output.exports.options import FILE_NAMES
 from apps.pages.output.render import Grid
 from apps.parsing.prompts.messages import CustomInstructions
 from apps.parsing.routing import auto_mode
@@ -344,6 +345,12 @@ class JobOptions(Options):
         """The S3 path below which the result is also written, "" if it is not, and the region."""
         group = self.first_api or FirstApiOutput()
         return group.output_s3_path_prefix or "", group.output_s3_region or ""
+
+    @property
+    def s3_exports(self) -> tuple[str, ...]:
+        """The names of the exports that are also written to S3."""
+        names = (self.first_api or FirstApiOutput()).output_s3_exports or ()
+        return tuple(name for name in FILE_NAMES if name in names)
 
     @property
     def presentation(self) -> Presentation:

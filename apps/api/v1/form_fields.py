@@ -41,7 +41,7 @@ _CONDITIONS = "processing_control.job_failure_conditions"
 
 FIELDS: dict[str, FormField] = {
     # The document
-    **_handled("text", "input_url", "input_s3_path", "input_s3_region"),
+    **_handled("text", "input_url", "input_s3_path", "input_s3_region", "output_s3_exports"),
     **_named("text", "first_api", "output_s3_path_prefix", "output_s3_region"),
     "http_proxy": FormField("text", "http_proxy"),
     # The mode

@@ -21,6 +21,7 @@ from apps.jobs.commands.submit import JobRequest
 from apps.jobs.errors import InvalidOption
 from apps.jobs.scheduling.admission import admit_annotation
 from apps.pages.model.page_numbers.ranges import MAX_PAGE_RANGES_CHARACTERS
+from apps.pages.output.exports.options import FILE_NAMES
 from apps.parsing.annotations.schema_errors import InvalidSchema
 from apps.parsing.annotations.schemas import check_schema
 from apps.parsing.annotations.tasks import AnnotationTask
@@ -216,6 +217,11 @@ def _set_source(request: UploadRequest, values: dict[str, Any]) -> None:
         if values.get(name) and not settings.S3_FOLDERS:
             detail = "This service uses no S3 folders. Upload the file and fetch the result, or set S3_FOLDERS."
             raise InvalidOptions([OptionProblem("not_supported", ("body", name), detail)])
+    exports = [name.strip() for name in values.get("output_s3_exports", "").split(",") if name.strip()]
+    if unknown := [name for name in exports if name not in FILE_NAMES]:
+        detail = f"There is no export {unknown[0]}. Send names of this list, with commas: {', '.join(FILE_NAMES)}."
+        raise InvalidOptions([OptionProblem("value_error", ("body", "output_s3_exports"), detail)])
+    request.set("first_api.output_s3_exports", exports or None, source="output_s3_exports")
 
 
 def _set_mode(request: UploadRequest, values: dict[str, Any]) -> None:

@@ -26,7 +26,8 @@ from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries
 from apps.jobs.errors import JobNotFinished
 from apps.jobs.models import ParseJob
-from apps.jobs.stages.exports import USUAL_CHUNKS, make_export
+from apps.jobs.stages.export_source import USUAL_CHUNKS
+from apps.jobs.stages.exports import make_export
 from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.model.media_types import PDF
 from apps.pages.output.assembly import GROUNDED_ITEMS, RAW_WORDS, SPREADSHEET

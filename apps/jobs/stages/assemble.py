@@ -105,8 +105,8 @@ def write_result(claim: Claim, pages: Callable[[], Iterable[Page | PageFailure]]
     warnings = [warning for warning in job.warnings if not warning.keys() & {"pages", "values"}]
     warnings += [{"code": code, "detail": describe(code), "pages": count} for code, count in sorted(counts.items())]
     warnings += annotated.warnings if annotated is not None else []
-    if error is None and (code := write_to_s3(job, folder)):
-        warnings.append({"code": code, "detail": describe(code)})
+    if error is None:
+        warnings += [{"code": code, "detail": describe(code)} for code in write_to_s3(job, folder, pages)]
     with transaction.atomic():
         if complete(claim):
             end_job(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from io import SEEK_END
@@ -15,17 +15,15 @@ from apps.jobs import queries
 from apps.jobs.errors import JobNotFinished, JobNotFound, ResultMissing
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.assemble import accepted_pages
-from apps.jobs.stages.pictures import document_pictures
+from apps.jobs.stages.export_source import USUAL_CHUNKS, export_source
 from apps.jobs.states import ENDED_JOBS
 from apps.pages.model.errors import GarbledPage, NoPictureOfPage
-from apps.pages.model.media_types import PDF, is_structured
-from apps.pages.model.text.languages import find_all, tag_of
+from apps.pages.model.media_types import is_structured
 from apps.pages.model.warnings import describe
 from apps.pages.output.exports.options import ChunkOptions
-from apps.pages.output.exports.registry import PICTURE_DPI, Export, ExportSource
+from apps.pages.output.exports.registry import Export
 
 MAX_MEMORY_BYTES = 4 * 1024 * 1024
-USUAL_CHUNKS = ChunkOptions()
 
 
 def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUNKS) -> tuple[int, BinaryIO] | None:
@@ -48,7 +46,15 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
         out = cast(BinaryIO, opened.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))
         try:
             with ExitStack() as used:
-                export.write(_source(job, chunks, used, warnings.append), out)
+                source = export_source(
+                    job,
+                    used,
+                    pages=partial(accepted_pages, job),
+                    open_output=partial(queries.open_result, job),
+                    warn=warnings.append,
+                    chunks=chunks,
+                )
+                export.write(source, out)
         except (FileNotFoundError, GarbledPage) as error:
             raise ResultMissing from error
         _check_is_current(job)
@@ -66,23 +72,6 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
         out.seek(0)
         opened.pop_all()
         return size, out
-
-
-def _source(job: ParseJob, chunks: ChunkOptions, used: ExitStack, warn: Callable[[str], None]) -> ExportSource:
-    pictures = None
-    if job.document_id:
-        pictures = used.enter_context(document_pictures(job))
-    languages = find_all(job.parsed_options.ocr_languages[:1])
-    return ExportSource(
-        partial(accepted_pages, job),
-        chunks,
-        title=job.document_name,
-        language=tag_of(languages[0]) if languages else "",
-        picture_of=partial(pictures.picture, dpi=PICTURE_DPI) if pictures else None,
-        open_output=partial(queries.open_result, job),
-        add_text=pictures.searchable_copy if pictures and job.read_type == PDF else None,
-        warn=warn,
-    )
 
 
 def _add_warnings(job: ParseJob, codes: Sequence[str]) -> None:

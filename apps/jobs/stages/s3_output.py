@@ -3,35 +3,74 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from itertools import chain
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
 
 from apps.core.outbound.errors import FetchFailed
 from apps.documents import s3_folders, storage
 from apps.documents.errors import S3FolderNotAllowed
 from apps.jobs.models import ParseJob
-from apps.pages.output.assembly import GROUNDED_ITEMS, OUTPUTS, RAW_WORDS, SPREADSHEET
+from apps.jobs.stages.export_source import export_source
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.media_types import is_structured
+from apps.pages.output.assembly import GROUNDED_ITEMS, MAX_MEMORY_BYTES, OUTPUTS, RAW_WORDS, SPREADSHEET
+from apps.pages.output.exports.registry import EXPORTS
 
 logger = logging.getLogger(__name__)
 NOT_WRITTEN = "s3_not_written"
 
 
-def write_to_s3(job: ParseJob, folder: str) -> str:
-    """Copy the result in ``folder`` below the job's prefix. Return the code of a warning; "" if there is none.
+def write_to_s3(job: ParseJob, folder: str, pages: Callable[[], Iterable[Page | PageFailure]]) -> list[str]:
+    """Copy the result in ``folder``, and the exports that the job asks for, below the job's prefix.
 
-    A fault of S3 does not fail the job: its result can still be fetched.
+    Return the codes of warnings. A fault of S3 does not fail the job: its result can still be fetched.
     """
     prefix, region = job.parsed_options.s3_output
     if not prefix:
-        return ""
+        return []
+    warnings: list[str] = []
     try:
-        for name in (*OUTPUTS, GROUNDED_ITEMS, RAW_WORDS, SPREADSHEET):
-            try:
-                content = storage.open_for_reading(f"{folder}/{name}")
-            except FileNotFoundError:
-                continue  # not asked for
+        for name, content in chain(_stored(folder), _exports(job, folder, pages, warnings)):
             with content:
                 path = f"{prefix.rstrip('/')}/{job.pk}/{name}"
                 s3_folders.write(path, content, project=job.project, region=region)
     except (FetchFailed, S3FolderNotAllowed) as error:
         logger.warning("The result of %s could not be written to S3: %s", job.pk, error.__cause__ or error)
-        return NOT_WRITTEN
-    return ""
+        warnings.append(NOT_WRITTEN)
+    return list(dict.fromkeys(warnings))
+
+
+def _stored(folder: str) -> Iterator[tuple[str, BinaryIO]]:
+    for name in (*OUTPUTS, GROUNDED_ITEMS, RAW_WORDS, SPREADSHEET):
+        content = _opened(folder, name)
+        if content is not None:  # not asked for
+            yield name, content
+
+
+def _opened(folder: str, name: str) -> BinaryIO | None:
+    try:
+        return storage.open_for_reading(f"{folder}/{name}")
+    except FileNotFoundError:
+        return None
+
+
+def _exports(
+    job: ParseJob, folder: str, pages: Callable[[], Iterable[Page | PageFailure]], warnings: list[str]
+) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield each export that the job asks for, and add the codes of warnings."""
+    for name in job.parsed_options.s3_exports:
+        export = EXPORTS[name]
+        if export.needs_pictures and (is_structured(job.read_type) or not job.document_id):
+            warnings.append(NOT_WRITTEN)
+            continue
+        with ExitStack() as used:
+            out = cast(BinaryIO, used.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))
+            source = export_source(
+                job, used, pages=pages, open_output=lambda name: _opened(folder, name), warn=warnings.append
+            )
+            export.write(source, out)
+            out.seek(0)
+            yield export.file_name, out

@@ -11,6 +11,7 @@ import pytest
 from apps.accounts.models import Project
 from apps.documents import s3_folders
 from apps.documents.models import Document
+from apps.pages.output.assembly import OUTPUTS
 from tests.documents.long import heading_of, long_document
 from tests.fakes.s3 import FakeS3
 from tests.integration.api.conftest import Api, Finish, code_of
@@ -47,14 +48,33 @@ def test_a_document_is_read_from_s3_and_its_result_written_there(
     s3.objects[f"{folder}/in/may report.pdf"] = long_document(2)
     path, prefix = f"s3://{folder}/in/may report.pdf", f"s3://{folder}/out"
 
-    created = send(api, input_s3_path=path, input_s3_region="eu-west-1", output_s3_path_prefix=prefix)
+    created = send(
+        api,
+        input_s3_path=path,
+        input_s3_region="eu-west-1",
+        output_s3_path_prefix=prefix,
+        output_s3_exports="chunks, searchable_pdf",
+    )
 
     assert created.status_code == 200, created.content
     job = finish(created.json()["id"])
     assert (job.document_name, job.warnings) == ("may report.pdf", [])
     written = {name.removeprefix(f"{folder}/out/{job.pk}/") for name in s3.objects if "/out/" in name}
-    assert written == {"text.json", "markdown.json", "items.json", "metadata.json", "text.txt", "markdown.md"}
+    assert written == {*OUTPUTS, "chunks.jsonl", "searchable.pdf"}
+    assert heading_of(1) in s3.objects[f"{folder}/out/{job.pk}/chunks.jsonl"].decode()
+    assert s3.objects[f"{folder}/out/{job.pk}/searchable.pdf"].startswith(b"%PDF-")
     assert heading_of(1) in s3.objects[f"{folder}/out/{job.pk}/markdown.md"].decode()
+
+
+def test_an_export_that_does_not_exist_is_refused_and_one_that_cannot_be_made_is_a_warning(
+    api: Api, finish: Finish, s3: FakeS3, folder: str
+) -> None:
+    s3.objects[f"{folder}/a.txt"] = b"Coal for every harbour."
+    places = {"input_s3_path": f"s3://{folder}/a.txt", "output_s3_path_prefix": f"s3://{folder}/out"}
+    assert code_of(send(api, **places, output_s3_exports="html,epub"), 422) == "invalid_option"
+    job = finish(send(api, **places, output_s3_exports="html,archive_pdf").json()["id"])
+    assert f"{folder}/out/{job.pk}/document.html" in s3.objects
+    assert [warning["code"] for warning in job.warnings] == ["s3_not_written"]
 
 
 def test_a_result_that_s3_refuses_is_kept_with_a_warning(api: Api, finish: Finish, s3: FakeS3, folder: str) -> None:
