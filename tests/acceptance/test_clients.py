@@ -19,8 +19,10 @@ import pytest
 from tests.acceptance.backends import embedded_backends
 from tests.acceptance.running_service import ROOT, RunningService, slowness
 from tests.documents.long import long_document
+from tests.documents.office import office_documents
 from tests.documents.picture import document_with_a_picture
 from tests.test_documentation import FENCED
+from tests.unit.pages.office.test_embedded_images import slides
 
 CLIENTS = ROOT / "tests" / "clients"
 SECOND_API = str(CLIENTS / "second_api" / "calls.py")
@@ -69,6 +71,8 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "report.pdf").write_bytes(report)
     (folder / "long.pdf").write_bytes(long_document(5))
     (folder / "picture.pdf").write_bytes(document_with_a_picture())
+    office_documents(folder)
+    slides(folder / "slides.pptx")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\n")
     with pikepdf.open(folder / "report.pdf") as pdf:
         pdf.save(folder / "protected.pdf", encryption=pikepdf.Encryption(user="secret", owner="secret"))

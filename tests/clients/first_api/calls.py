@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 from llama_cloud_services import LlamaParse
 from llama_cloud_services.parse.base import JobFailedException
 from llama_cloud_services.parse.utils import FailedPageMode, ParsingMode
@@ -26,6 +27,8 @@ from llama_index.readers.llama_parse import LlamaParse as ReaderOfLlamaIndex
 Call = Callable[[], Awaitable[None]]
 DOCUMENTS = Path(sys.argv[1])
 REPORT, LONG, PICTURE = (str(DOCUMENTS / name) for name in ("report.pdf", "long.pdf", "picture.pdf"))
+OFFICE = ("freight.docx", "freight.xlsx", "freight.html", "freight.md", "freight.eml", "slides.pptx")
+WITH_PICTURE = ("freight.docx", "freight.html", "freight.eml", "slides.pptx")
 FAST = ParsingMode.parse_page_without_llm
 CALLS: list[Call] = []
 
@@ -118,6 +121,29 @@ async def fetch_json_images_charts_tables_and_workbook() -> None:
         assert "9,5.9,131,twice" in Path(table).read_text()
         [workbook] = await client.aget_xlsx(results, folder)
         assert zipfile.is_zipfile(workbook["path"])
+
+
+@call
+async def read_office_files_and_web_pages() -> None:
+    client = parser(take_screenshot=True, output_pdf_of_document=True, disable_ocr=True)
+    results = await client.aget_json([str(DOCUMENTS / name) for name in OFFICE])
+    with tempfile.TemporaryDirectory() as folder:
+        for name, result in zip(OFFICE, results, strict=True):
+            assert result["pages"], name
+            text = "\n".join(page["md"] for page in result["pages"])
+            assert name == "slides.pptx" or "Freight in May" in text, text
+            images = await client.aget_images([result], folder)
+            assert len(images) == (name in WITH_PICTURE), (name, images)
+            if name != "slides.pptx":
+                [table] = await client.aget_tables([result], folder)
+                assert "Coal,1200" in Path(table).read_text()
+                [workbook] = await client.aget_xlsx([result], folder)
+                assert zipfile.is_zipfile(workbook["path"])
+            # A document that is no PDF is not converted; the answer says so.
+            address = f"{os.environ['LLAMA_CLOUD_BASE_URL']}/api/v1/parsing/job/{result['job_id']}/result/pdf"
+            pdf = httpx.get(address, headers={"Authorization": f"Bearer {os.environ['LLAMA_CLOUD_API_KEY']}"})
+            assert pdf.status_code == 404, pdf.status_code
+            assert "not a PDF" in pdf.text
 
 
 @call

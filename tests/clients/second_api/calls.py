@@ -21,6 +21,8 @@ import llama_cloud
 Call = Callable[[], Awaitable[None]]
 DOCUMENTS = Path(sys.argv[1])
 REPORT, LONG, BROKEN, PROTECTED = (DOCUMENTS / f"{name}.pdf" for name in ("report", "long", "broken", "protected"))
+OFFICE = ("freight.docx", "freight.xlsx", "freight.html", "freight.md", "freight.eml", "slides.pptx")
+WITH_PICTURE = ("freight.docx", "freight.html", "freight.eml", "slides.pptx")
 SECTIONS = ["text", "text_full", "markdown", "markdown_full", "items", "metadata", "job_metadata", "usage"]
 TIERS = ("fast", "cost_effective", "agentic", "agentic_plus")
 TYPES = {
@@ -117,6 +119,33 @@ async def a_file_is_parsed_by_its_id() -> None:
     file = client().files.create(file=LONG, purpose="parse")
     result = client().parsing.parse(file_id=file.id, **fast(), expand=SECTIONS, polling_interval=0.3)
     check_typed(result, 5)
+
+
+@call
+async def office_files_and_web_pages_are_typed() -> None:
+    for name in OFFICE:
+        expand = [*SECTIONS, "images_content_metadata", "xlsx_content_metadata", "output_pdf_content_metadata"]
+        options = fast(
+            output_options={
+                "images_to_save": ["layout", "screenshot"],
+                "save_output_pdf": True,
+                "tables_as_spreadsheet": {"enable": True},
+            },
+            processing_options={"ocr_parameters": {"disable_ocr": True}},
+        )
+        result = client().parsing.parse(upload_file=DOCUMENTS / name, **options, expand=expand, polling_interval=0.3)
+        for item in (item for page in result.items.pages for item in page.items):
+            assert type(item).__name__.endswith(TYPES[item.type]), (name, type(item), item.type)
+        images = result.images_content_metadata.images
+        assert len(images) == (name in WITH_PICTURE), (name, images)
+        for image in images:
+            assert httpx.get(image.presigned_url, timeout=60).content.startswith(b"\xff\xd8\xff")
+        files = result.result_content_metadata
+        assert files["output_pdf"].exists is False
+        assert (files["xlsx"].exists is not False) == (name != "slides.pptx"), name
+        if name != "slides.pptx":
+            assert httpx.get(files["xlsx"].presigned_url, timeout=60).content.startswith(b"PK")
+            assert "Freight in May" in result.markdown_full
 
 
 @call
