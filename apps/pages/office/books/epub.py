@@ -25,7 +25,8 @@ MEDIA_TYPE = "application/epub+zip"
 MAX_AUTHORS = 50
 MAX_BOOK_ELEMENTS = 2 * xml_parts.MAX_ELEMENTS
 CHAPTERS_MISSING = "chapters_not_read"
-_CHAPTERS = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document", "image/svg+xml")
+_DRAWING = "image/svg+xml"
+_CHAPTERS = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document", _DRAWING)
 # These hide fonts from other programs; the text can be read.
 _FONT_METHODS = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 
@@ -90,7 +91,7 @@ class _Book:
         """Return a file of the reading order, or its fallback if it is of a kind that is not read."""
         first = item = self._items.get(identifier)
         for _ in range(len(self._items)):
-            if item is None or item.media_type in _CHAPTERS:
+            if item is None or item.media_type in _CHAPTERS or item.media_type.startswith("image/"):
                 break
             item = self._items.get(item.fallback)
         return item or first
@@ -152,7 +153,12 @@ class _Book:
         title = titles.get(item.path.lower(), "")
         if title and blocks and not any(block.type is BlockType.HEADING for block in blocks):
             blocks = (Block(BlockType.HEADING, NO_BOX, text=title, level=1), *_without_title(blocks, title))
-        return Content(blocks, (*page.content.warnings, *page.warnings))
+        warnings = (*page.content.warnings, *page.warnings)
+        if item.media_type == _DRAWING:  # its text was read, what it draws was not
+            return Content(
+                (*blocks, Block(BlockType.PICTURE, NO_BOX, description=title)), (*warnings, "pictures_not_read")
+            )
+        return Content(blocks, warnings)
 
 
 def _without_title(blocks: tuple[Block, ...], title: str) -> tuple[Block, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 
@@ -86,6 +87,24 @@ def test_missing_chapters_are_said_and_pictures_are_pages(tmp_path: Path) -> Non
 
     assert facts.warnings == ("chapters_not_read",)
     assert [page.warnings for page in pages] == [("pictures_not_read",), ()]
+
+
+def test_pictures_of_the_reading_order_are_pages_of_their_own(tmp_path: Path) -> None:
+    path = book(tmp_path / "book.epub", {"a.xhtml": "<p>Text</p>"}, order='<itemref idref="p"/><itemref idref="s"/>')
+    content = path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as whole, zipfile.ZipFile(path, "w") as archive:
+        for name in whole.namelist():
+            text = whole.read(name).decode()
+            text = text.replace(
+                '<item id="p"', '<item id="s" href="s.svg" media-type="image/svg+xml"/><item fallback="c0" id="p"'
+            )
+            archive.writestr(name, text)
+        archive.writestr("OEBPS/s.svg", '<svg xmlns="http://www.w3.org/2000/svg"><text>Drawn</text></svg>')
+    _facts, [photograph, drawing] = read(path)
+
+    assert [block.type for block in photograph.blocks] == ["picture"]
+    assert [(block.type, block.text) for block in drawing.blocks] == [("paragraph", "Drawn"), ("picture", "")]
+    assert "pictures_not_read" in drawing.warnings
 
 
 @pytest.mark.parametrize("method", ["http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC"])
