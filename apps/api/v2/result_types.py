@@ -149,7 +149,7 @@ class FailedPage(BaseModel):
     error: str
 
 
-class BarcodeBox(BaseModel):
+class PlainBox(BaseModel):
     """In points from the top left corner of the page."""
 
     x: float
@@ -163,7 +163,18 @@ class PageBarcode(BaseModel):
 
     format: Annotated[str, Field(description="such as QR code, EAN-13, Code 128, Data Matrix")]
     value: str
-    bbox: BarcodeBox | None = None
+    bbox: PlainBox | None = None
+
+
+class PageSignature(BaseModel):
+    """A signature field of a PDF. What the file says of it is not verified; ``signed_at`` is as in ISO 8601."""
+
+    is_signed: bool
+    field: str | None = None
+    name: str | None = None
+    reason: str | None = None
+    signed_at: str | None = None
+    bbox: PlainBox
 
 
 class MetadataOfPage(BaseModel):
@@ -182,6 +193,7 @@ class MetadataOfPage(BaseModel):
     hidden_text: list[str] | None = None
     pictures_left_out: int | None = None
     barcodes: list[PageBarcode] | None = None
+    signatures: list[PageSignature] | None = None
     quality: dict[str, str | int] | None = None
     page_label: str | None = None
     printed_page_number: str | None = None

@@ -114,6 +114,20 @@ class Barcode(msgspec.Struct, frozen=True, omit_defaults=True):
     box: Box
 
 
+class Signature(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A signature field. ``field``: its name in the file; the others are what the file says: nothing is verified.
+
+    ``signed_at``: as in ISO 8601, "" if it is unknown.
+    """
+
+    is_signed: bool
+    box: Box
+    field: str = ""
+    name: str = ""
+    reason: str = ""
+    signed_at: str = ""
+
+
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     """One element of a page.
 
@@ -183,6 +197,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     ``structured``: read from the structure of an office file, web page or text; its blocks are final, and those
     without a known place have ``NO_BOX``. ``sheet_name``, ``speaker_notes``, ``slide_section``: of sheets and slides.
     ``barcodes``: those found on the page; its blocks have them, too, unless a model wrote the blocks.
+    ``signatures``: the signature fields of a page of a PDF.
     ``attachment_name``: of a page of a file that is attached to the document.
     """
 
@@ -207,6 +222,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     attachment_name: str = ""
     revisions: tuple[Revision, ...] = ()
     barcodes: tuple[Barcode, ...] = ()
+    signatures: tuple[Signature, ...] = ()
 
 
 class PageFailure(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", tag="failure"):

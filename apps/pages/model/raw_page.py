@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from apps.pages.model.blocks import Signature
 from apps.pages.model.geometry import Box
 from apps.pages.model.page_tags import PageTags
 
@@ -118,6 +119,7 @@ class RawPage(msgspec.Struct, gc=False):
     letters. ``reader``: the library that read the text, if it is not the usual one. ``tags``: the structure of the text
     in a tagged PDF, which may be wrong. ``hidden``: the text of layers that are not shown. ``stamp_characters``: how
     many are of stamps and signatures. ``area``: the part of the page that is read, None for the whole page.
+    ``signatures``: its signature fields; their boxes are never turned.
     """
 
     page_number: int
@@ -142,4 +144,5 @@ class RawPage(msgspec.Struct, gc=False):
     tags: PageTags | None = None
     hidden: str = ""
     stamp_characters: int = 0
+    signatures: list[Signature] = []
     area: Box | None = None

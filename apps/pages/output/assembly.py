@@ -20,7 +20,7 @@ from apps.pages.layout.document.continuations import ContinuationJoiner, PlacedB
 from apps.pages.layout.document.document_survey import DocumentSurvey, survey_document
 from apps.pages.layout.document.notes_at_end import NotesAtEnd
 from apps.pages.layout.document.page_counters import is_lone_counter, is_page_phrase
-from apps.pages.model.blocks import Barcode, Block, BlockType, Page, PageFailure
+from apps.pages.model.blocks import Barcode, Block, BlockType, Page, PageFailure, Signature
 from apps.pages.model.errors import DocumentError, NoPictureOfPage, PageError
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.ocr_reasons import WHOLE_PAGE_REASONS
@@ -255,6 +255,7 @@ class _Writer:
             "triggered_auto_mode": reason.startswith("rule "),
             "cost_optimized": reason.startswith("cost optimizer"),
             "hidden_text": list(page.hidden),
+            "signatures": [_signature_entry(signature) for signature in page.signatures],
             "barcodes": [_barcode_entry(code) for code in page.barcodes],
             "pictures_left_out": len(pictures) - len(kept),
             "quality": page.quality,
@@ -388,6 +389,11 @@ def _largest(pictures: Sequence[Block], count: int) -> list[int]:
 
     numbers = range(1, len(pictures) + 1)
     return sorted(numbers, key=size, reverse=True)[:count] if count else list(numbers)
+
+
+def _signature_entry(signature: Signature) -> dict[str, Any]:
+    facts = msgspec.to_builtins(signature)
+    return {name: fact for name, fact in facts.items() if name != "box"} | {"bbox": grounding.box_of(signature.box)}
 
 
 def _barcode_entry(code: Barcode) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 
 from apps.pages.model import errors
-from apps.pages.model.blocks import Bookmark, PageFailure
+from apps.pages.model.blocks import Bookmark, PageFailure, Signature
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.page_tags import PageTags
 from apps.pages.model.raw_page import NO_PRINT, Char, Link, PicturePrint, RawPage, TextRun
@@ -24,6 +24,7 @@ from apps.pages.pdf.drawings import DrawingReader, Drawings
 from apps.pages.pdf.drawn_page import DrawnPage
 from apps.pages.pdf.forms.annotations import field_runs, read_annotations
 from apps.pages.pdf.forms.appearances import appearance_characters, appearance_page
+from apps.pages.pdf.forms.signatures import signatures_of
 from apps.pages.pdf.open_document import OpenDocument
 from apps.pages.pdf.pdfium_library import pdfium
 from apps.pages.pdf.structure.form_calls import MAX_FORM_CALLS, form_calls
@@ -174,6 +175,10 @@ class PdfFile:
         noted = read_annotations(self._library, self._document.handle, page, frame)
         over: list[TextRun] = []
         stamped = 0
+        signatures: list[Signature] = []
+        if noted.has_fields and not self._careful and (structure := self._document.structure()) is not None:
+            found = signatures_of(structure, number, frame)
+            signatures = [one for one in found if area is None or area.overlaps(one.box)]
         if (noted.has_fields or noted.has_appearances) and not self._careful:
             over, stamped = self._annotation_runs(number, frame, turned, placed, area)
             over = [run for run in over if not _is_drawn(run, runs)]
@@ -199,6 +204,7 @@ class PdfFile:
             ],
             struck=placed(noted.struck),
             stamp_characters=stamped,
+            signatures=signatures,
             warnings=warnings,
             columns_share=float(characters.vertical.mean()) if characters.vertical.any() else 0.0,
             reader=reader,

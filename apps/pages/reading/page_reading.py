@@ -252,6 +252,7 @@ def _analysed(
         hidden=hidden,
         quality=quality,
         outline=pdf.outline() if raw.page_number == 1 else (),
+        signatures=tuple(raw.signatures),
     )
     return margin_lines.with_separators(diagrams.with_charts(page, raw), raw) if rotation == angle else page
 

@@ -78,10 +78,10 @@ def _areas(library: Pdfium, annotation: int, frame: Frame) -> list[Box]:
     for index in range(min(library.FPDFAnnot_CountAttachmentPoints(annotation), MAX_AREAS)):
         if library.FPDFAnnot_GetAttachmentPoints(annotation, index, corners.ctypes.data):
             xs, ys = corners[::2], corners[1::2]
-            areas.append(_displayed(frame, float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())))
+            areas.append(displayed_box(frame, float(xs.min()), float(ys.min()), float(xs.max()), float(ys.max())))
     if not areas and library.FPDFAnnot_GetRect(annotation, corners.ctypes.data):  # left, top, right, bottom
         left, top, right, bottom = corners[:4].tolist()
-        areas.append(_displayed(frame, left, bottom, right, top))
+        areas.append(displayed_box(frame, left, bottom, right, top))
     return areas
 
 
@@ -113,7 +113,7 @@ def field_runs(
             if kind not in ("/Widget", "/FreeText") or int(annotation.get("/F", 0)) & (_HIDDEN | _NO_VIEW):
                 continue
             left, bottom, right, top = (float(edge) for edge in annotation["/Rect"])
-            box = _displayed(frame, min(left, right), min(bottom, top), max(left, right), max(bottom, top))
+            box = displayed_box(frame, min(left, right), min(bottom, top), max(left, right), max(bottom, top))
             text = _value(annotation, box.height) if kind == "/Widget" else str(annotation.get("/Contents", ""))
         except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
             continue  # a broken annotation: viewers show nothing for it either
@@ -219,7 +219,8 @@ def _lines_of(text: str, box: Box) -> list[TextRun]:
     return runs
 
 
-def _displayed(frame: Frame, left: float, bottom: float, right: float, top: float) -> Box:
+def displayed_box(frame: Frame, left: float, bottom: float, right: float, top: float) -> Box:
+    """Return a rectangle of the file, whose origin is at the bottom left, as a box of the page as displayed."""
     x0, y0 = frame.displayed(left, top)
     x1, y1 = frame.displayed(right, bottom)
     return Box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1))
