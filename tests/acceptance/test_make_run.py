@@ -68,7 +68,8 @@ Start = Callable[..., Run]
 def starter(folder: Path, logs: Path) -> Iterator[Start]:
     """A function that starts ``make run`` on a data folder; remaining processes are ended after the block."""
     runs: list[Run] = []
-    ports = {"PORT": str(free_port()), "FLOWER_PORT": str(free_port())}
+    # Without a convert worker, so that the processes are the same on machines with LibreOffice and without.
+    ports = {"PORT": str(free_port()), "FLOWER_PORT": str(free_port()), "CONVERTER": "off"}
 
     def start(**environment: str) -> Run:
         log = logs / f"run-{len(runs)}.log"

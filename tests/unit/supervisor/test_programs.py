@@ -50,3 +50,18 @@ def test_members_get_only_their_own_secrets(name: str, has: set[str], tmp_path: 
 
     assert found & set(SECRETS) == has
     assert "CELERY_BROKER_URL" in found
+
+
+def test_a_convert_worker_runs_where_libreoffice_is(tmp_path: Path, settings: Any) -> None:
+    (tmp_path / "run").mkdir()
+    program = tmp_path / "soffice"
+    program.touch(mode=0o755)
+
+    settings.CONVERTER = str(program)
+    group, environment = programs.members(tmp_path)
+    assert "convert-worker" in [member.name for member in group]
+    assert environment["CONVERTER"] == str(program)
+
+    settings.CONVERTER = "off"
+    group, environment = programs.members(tmp_path)
+    assert "convert-worker" not in [member.name for member in group]
