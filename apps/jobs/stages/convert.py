@@ -22,7 +22,7 @@ from apps.pages.model.warnings import describe
 def begin_conversion(claim: Claim, facts: DocumentFacts) -> None:
     """Complete the claimed split, and start the conversion of the document with these facts.
 
-    Raise ConverterMissing at once if this installation has no converter, so that no job waits for one in vain.
+    Raise ConverterMissing at once if this installation has no converter, so that no job waits for one.
     """
     job = claim.job
     if job.converted_key:
@@ -37,7 +37,7 @@ def begin_conversion(claim: Claim, facts: DocumentFacts) -> None:
 
 
 def has_converter() -> bool:
-    """Return whether this installation converts documents: as CONVERTER says, or while a worker of convert is there."""
+    """Return whether this installation converts documents: by CONVERTER, or because a worker of convert is alive."""
     if settings.CONVERTER == AUTO:
         return workflow.CONVERT_QUEUE in queries.live_workers()
     return bool(settings.CONVERTER != OFF)

@@ -44,7 +44,7 @@ def plain_content(source: Source, password: str | None) -> bytes:
 
 
 def needs_password(source: Source) -> bool:
-    """Return whether a compound file says that its text is encrypted, as a doc or ppt file does."""
+    """Return whether a doc, ppt or other compound file is marked as encrypted."""
     import msoffcrypto
     from msoffcrypto import exceptions
 
