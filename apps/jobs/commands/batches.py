@@ -21,7 +21,7 @@ from apps.jobs.models import JobBatch, JobBatchFile, ParseJob
 from apps.jobs.scheduling.claims import end_job
 from apps.jobs.scheduling.dispatch import dispatch_due
 from apps.jobs.states import OPEN_JOBS, JobState
-from apps.pages.model.contained_file import ContainedFile
+from apps.pages.model.document_facts import ContainedFile
 
 MAX_BATCH_FILES = 1000
 MAX_PURGED_PER_CALL = 200

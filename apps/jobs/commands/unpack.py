@@ -12,7 +12,7 @@ from apps.documents.models import Document
 from apps.jobs.commands.batches import MAX_BATCH_FILES, BatchFile
 from apps.jobs.errors import InvalidOption
 from apps.jobs.stages.step_work import reader_limits
-from apps.pages.model.contained_file import ContainedFile
+from apps.pages.model.document_facts import ContainedFile
 from apps.pages.model.errors import ArchiveTooLarge, Stopped, UnsupportedDocument
 from apps.pages.sandbox import pool
 

@@ -1,4 +1,4 @@
-"""Facts about a document that are known before its pages are read."""
+"""Facts about a document that are known before its pages are read, and about the files inside it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,22 @@ class Attachment(msgspec.Struct, frozen=True):
     size_bytes: int | None = None
 
 
+class ContainedFile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """``name``: its path in an archive, or its name. ``size_bytes``: of the content that follows.
+
+    ``code`` and ``detail``: why it has no content that could be parsed, as in errors.py; "" if it has.
+    """
+
+    name: str
+    size_bytes: int = 0
+    code: str = ""
+    detail: str = ""
+
+
 class DocumentFacts(msgspec.Struct, frozen=True):
     """Media type, page count, title, attached files, page labels and authors. ``warnings`` are public codes.
 
-    ``invoice``: what an electronic invoice in XML says, which is the document or a file attached to it.
+    ``invoice``: the content of an electronic invoice in XML, which is the document or a file attached to it.
     ``page_count`` is 0 if the document must be converted before it is read (``conversion_of``).
     """
 

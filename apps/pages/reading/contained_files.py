@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from apps.pages.model.contained_file import ContainedFile
-from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
+from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES, ContainedFile
 from apps.pages.model.errors import (
     ArchiveTooLarge,
     DamagedDocument,

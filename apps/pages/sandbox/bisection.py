@@ -10,8 +10,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from apps.pages.model.blocks import Page, PageFailure, decode_result
-from apps.pages.model.contained_file import ContainedFile
-from apps.pages.model.document_facts import DocumentFacts
+from apps.pages.model.document_facts import ContainedFile, DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
     DocumentError,

@@ -21,9 +21,8 @@ import msgspec
 
 from apps.pages.model import vision_image
 from apps.pages.model.blocks import EmbeddedImage, Page, PageFailure
-from apps.pages.model.contained_file import ContainedFile
 from apps.pages.model.conversions import conversion_of
-from apps.pages.model.document_facts import DocumentFacts
+from apps.pages.model.document_facts import ContainedFile, DocumentFacts
 from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions

@@ -166,7 +166,7 @@ def is_message(media_type: str) -> bool:
 
 
 def read(source: Source, media_type: str, options: OfficeOptions) -> Mail:
-    """Return what a message says. Raise DocumentError, RecursionError."""
+    """Return the content of a message. Raise DocumentError, RecursionError."""
     mail: Mail = import_module(MODULES[media_type]).read(bytes_of(source), options)
     return mail
 

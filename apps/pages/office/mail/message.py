@@ -32,7 +32,7 @@ def open_file(source: Source, _password: str | None, options: OfficeOptions) -> 
 
 
 def read(content: bytes, options: OfficeOptions) -> Mail:
-    """Return what a message says. Raise UnsupportedEncryption, TooManyElements, RecursionError."""
+    """Return the content of a message. Raise UnsupportedEncryption, TooManyElements, RecursionError."""
     return _mail(BytesParser(_class=EmailMessage, policy=policy.default).parsebytes(content), options)
 
 

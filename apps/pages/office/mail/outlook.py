@@ -38,7 +38,7 @@ def open_file(source: Source, _password: str | None, options: OfficeOptions) -> 
 
 
 def read(content: bytes, options: OfficeOptions) -> Mail:
-    """Return what a message says. Raise DamagedDocument, UnsupportedEncryption, TooManyElements."""
+    """Return the content of a message. Raise DamagedDocument, UnsupportedEncryption, TooManyElements."""
     return _mail(properties.opened(content), options)
 
 

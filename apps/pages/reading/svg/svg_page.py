@@ -41,7 +41,7 @@ def read_page(path: str, margins: Margins | None = None) -> Page:
     blocks = svg_text.blocks_of(texts)
     if not texts or has_pictures:
         blocks.append(Block(type=BlockType.PICTURE, box=area, description="" if texts else picture.title))
-    warnings = [code for code, is_said in ((INCOMPLETE, picture.is_incomplete), (CUT, text.is_cut)) if is_said]
+    warnings = [code for code, is_true in ((INCOMPLETE, picture.is_incomplete), (CUT, text.is_cut)) if is_true]
     page = Page(1, width, height, tuple(blocks), warnings=tuple(warnings))
     hidden = "\n".join(text.hidden)[:MAX_HIDDEN_CHARACTERS]
     if hidden:

@@ -81,7 +81,7 @@ def test_a_chapter_that_is_no_xml_is_read_as_a_web_page(tmp_path: Path) -> None:
     assert markdown(page) == "One\n\nTwo **bold**"
 
 
-def test_missing_chapters_are_said_and_pictures_are_pages(tmp_path: Path) -> None:
+def test_missing_chapters_have_a_warning_and_pictures_are_pages(tmp_path: Path) -> None:
     order = '<itemref idref="p"/><itemref idref="c0"/><itemref idref="gone"/>'
     facts, pages = read(book(tmp_path / "book.epub", {"a.xhtml": "<p>Text</p>"}, order=order))
 

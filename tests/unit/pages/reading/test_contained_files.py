@@ -10,7 +10,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from apps.pages.model.contained_file import ContainedFile
+from apps.pages.model.document_facts import ContainedFile
 from apps.pages.model.errors import DamagedDocument, EmptyFile, EncryptedDocument, UnsupportedDocument
 from apps.pages.office import archive
 from apps.pages.reading.contained_files import contained_files
