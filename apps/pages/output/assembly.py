@@ -344,7 +344,7 @@ class _Writer:
             text = "" if self._options.grid else render.block_text(block)
             for written in [each for each in self._images if each < number]:
                 del self._images[written]
-            image = self._images[number].get(render.key_of_image(block), "")
+            image = self._images.get(number, {}).get(render.key_of_image(block), "")  # notes come after later pages
             markdown = render.block_markdown(block, self._options, self._nesting.outer_levels(block), image)
             if not markdown:
                 continue
