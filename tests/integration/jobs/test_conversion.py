@@ -14,10 +14,14 @@ from apps.documents import storage
 from apps.jobs import queries, workflow
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
+from apps.jobs.commands.retry import retry_pages
 from apps.jobs.models import PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import claims, workers
 from apps.jobs.scheduling.claims import reclaim_from_lost_worker
+from apps.jobs.stages.pictures import rendered_picture
 from apps.jobs.states import JobState, Stage
+from apps.pages.model.media_types import PDF
+from tests.documents.long import long_document
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
 from tests.unit.pages.conversion.fake_office import fake_office, open_folder
 from tests.unit.pages.office.older_workbooks import compound
@@ -80,6 +84,36 @@ def test_the_converted_file_is_removed_with_its_job(submit: Submit, office: Make
     delete_job(job=job)
 
     assert not storage.exists(job.converted_key)
+
+
+def test_pages_of_a_converted_drawing_have_pictures(submit: Submit, office: MakeOffice, tmp_path: Path) -> None:
+    office(f'echo {base64.b64encode(long_document(2)).decode()} | base64 -d >"$out/document.$suffix"')
+    job = run(submit(compound("VisioDocument", b"a plan")))
+
+    assert (job.state, job.media_type, job.read_type) == (JobState.SUCCEEDED, "application/vnd.visio", PDF)
+    assert job.document_pages == 2
+    assert rendered_picture(job, 2, 612, 792, None).startswith(b"\xff\xd8\xff")
+
+
+def test_a_job_that_copies_pages_copies_the_converted_file(submit: Submit, office: MakeOffice, letter: str) -> None:
+    office(letter)
+    hidden = {"processing_options": {"ignore": {"ignore_hidden_text": True}}}
+    source = run(submit(LETTER, options=hidden))
+    copy = run(submit(LETTER, options=hidden, source_job=source.pk))
+
+    assert copy.state == JobState.SUCCEEDED
+    assert copy.converted_key != source.converted_key
+    assert storage.read(copy.converted_key) == storage.read(source.converted_key)
+    assert copy.read_type == source.read_type
+
+
+def test_a_failed_conversion_can_be_retried(submit: Submit, office: MakeOffice, letter: str) -> None:
+    office("exit 1")
+    job = run(submit(LETTER))
+    assert job.error_code == "conversion_failed"
+    office(letter)
+
+    assert run(retry_pages(job=job)).state == JobState.SUCCEEDED
 
 
 def test_a_job_fails_at_once_where_no_converter_is(submit: Submit, settings: Any) -> None:
