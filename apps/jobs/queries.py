@@ -32,6 +32,7 @@ from apps.jobs.models import (
     Worker,
 )
 from apps.jobs.states import ENDED_JOBS, OPEN_JOBS, OPEN_STEPS, BatchStatus, JobState, Stage, StepState
+from apps.pages.model.media_types import PDF
 from apps.pages.output.assembly import OUTPUTS
 from apps.parsing.modes import FAST
 
@@ -219,6 +220,15 @@ def open_result(job: ParseJob, name: str) -> BinaryIO | None:
     Raise ResultMissing if an ended job has lost a file that every result has.
     """
     return _of_result(job, name, storage.open_for_reading)
+
+
+def pdf_document(job: ParseJob) -> tuple[int, BinaryIO] | None:
+    """Return size and bytes of the document that was read, if it is a PDF; None if it is none or was deleted."""
+    if job.read_type != PDF or job.document is None:
+        return None
+    if job.converted_key:
+        return storage.size(job.converted_key), storage.open_for_reading(job.converted_key)
+    return job.document.size_bytes, storage.open_original(job.document.pk)
 
 
 def result_size(job: ParseJob, name: str) -> int | None:

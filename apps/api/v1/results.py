@@ -28,7 +28,6 @@ from apps.api.v1.result_types import ParsingJsonResult, ParsingTextResult
 from apps.api.v1.stored_pages import StoredPage, stored_pages
 from apps.api.v2.find_jobs import find_job
 from apps.api.v2.images import JPEG, image_response
-from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
@@ -142,23 +141,19 @@ class SpreadsheetResult(ResultView):
 class PdfResult(ResultView):
     @_describe("pdf_result", OpenApiResponse(bytes, "A PDF"), PDF)
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
-        """Return the document of the job, if it is a PDF and the job has a result."""
+        """Return the document that was read, if it is a PDF and the job has a result."""
         job = find_job(project_of(request), job_id)
         if not job.result_folder:
             raise NotFound(_NO_RESULT)
         if job.document is None:
             raise DocumentNotFound
-        if job.media_type != PDF:
-            raise NotFound("The document is not a PDF. Other types are not converted; fetch result/markdown.")
-        content = storage.open_original(job.document.pk)
-        return delivery.file_response(
-            request,
-            content,
-            size=job.document.size_bytes,
-            name=job.document_name,
-            media_type=PDF,
-            tag=delivery.entity_tag(job.document.pk, job.document.sha256),
-        )
+        found = queries.pdf_document(job)
+        if found is None:
+            raise NotFound("The document is not a PDF, and none was made of it. Fetch result/markdown.")
+        size, content = found
+        name = f"{job.document_name}.pdf" if job.converted_key else job.document_name
+        tag = delivery.entity_tag(job.document.pk, job.document.sha256, job.converted_key)
+        return delivery.file_response(request, content, size=size, name=name, media_type=PDF, tag=tag)
 
 
 class ImageResult(ResultView):

@@ -37,6 +37,8 @@ from apps.pages.output.exports.registry import BY_FILE_NAME, EXPORTS
 _GROUNDED = "grounded_items"
 DOCLING = "docling.json"
 """The result as a DoclingDocument, made from its items for each request."""
+DOCUMENT_PDF = "document.pdf"
+"""The document that was read, if it is a PDF: as it was uploaded, or converted."""
 _FILES = {
     **SECTIONS,
     **JOINED,
@@ -53,7 +55,7 @@ _ADDITIONAL = {
     "concatenated_stripped_txt": "concatenated_stripped_markdown",
     "word_bbox": "raw_words",
 }
-FILE_NAMES = tuple(dict.fromkeys((*_FILES.values(), *BY_FILE_NAME)))
+FILE_NAMES = tuple(dict.fromkeys((*_FILES.values(), DOCUMENT_PDF, *BY_FILE_NAME)))
 """The names of all files that a result may have."""
 _PDF = "output_pdf"
 _SUFFIX = "_content_metadata"
@@ -63,6 +65,7 @@ _TYPES = {
     "jsonl": "application/x-ndjson; charset=utf-8",
     "md": "text/markdown; charset=utf-8",
     "txt": "text/plain; charset=utf-8",
+    "pdf": PDF,
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
@@ -122,6 +125,10 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
             found[name] = ResultContentMetadata(
                 size_bytes=job.document.size_bytes, presigned_url=links.origin(request) + path
             )
+        elif name == _PDF and job.parsed_options.saves_pdf and job.converted_key and (pdf := queries.pdf_document(job)):
+            pdf[1].close()
+            path = links.signed_result_path(job.pk, DOCUMENT_PDF, seconds=settings.SIGNED_URL_SECONDS)
+            found[name] = ResultContentMetadata(size_bytes=pdf[0], presigned_url=links.origin(request) + path)
         elif name in _FILES or name in EXPORTS or name in (_PDF, *_NOT_WRITTEN):
             found[name] = ResultContentMetadata(size_bytes=0, exists=False)
     return found
@@ -138,6 +145,8 @@ def open_file(job: ParseJob, name: str, chunks: ChunkOptions = USUAL_CHUNKS) -> 
             return size, kept
     if name == DOCLING:
         return _docling(job)
+    if name == DOCUMENT_PDF:
+        return queries.pdf_document(job)
     if name not in BY_FILE_NAME:
         return None
     if not making.acquire(timeout=MAX_WAIT_SECONDS):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import base64
+import io
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
+from django.test import RequestFactory
+from rest_framework.request import Request
 
 from apps.accounts.models import ProjectQuota
+from apps.api.v2.result_files import content_metadata, open_file
 from apps.documents import storage
 from apps.jobs import queries, workflow
 from apps.jobs.commands.cancel import cancel_job
@@ -21,6 +27,7 @@ from apps.jobs.scheduling.claims import reclaim_from_lost_worker
 from apps.jobs.stages.pictures import rendered_picture
 from apps.jobs.states import JobState, Stage
 from apps.pages.model.media_types import PDF
+from apps.pages.sandbox.preload import small_pdf
 from tests.documents.long import long_document
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
 from tests.unit.pages.conversion.fake_office import fake_office, open_folder
@@ -74,6 +81,28 @@ def test_ranges_of_a_long_document_read_the_converted_file(submit: Submit, offic
     office(letter)
 
     assert markdown(run(submit(LETTER))) == "Dear Ann\n"
+
+
+def test_a_drawing_becomes_a_pdf_that_can_be_fetched(submit: Submit, office: MakeOffice) -> None:
+    drawing = io.BytesIO()
+    with zipfile.ZipFile(drawing, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.graphics")
+        archive.writestr("content.xml", "<office/>")
+    office(f'echo {base64.b64encode(small_pdf()).decode()} | base64 -d >"$out/document.$suffix"')
+    job = run(submit(drawing.getvalue(), options={"output_options": {"save_output_pdf": True}}))
+    assert (job.state, markdown(job)) == (JobState.SUCCEEDED, "Ready\n")
+
+    request = Request(RequestFactory().get("/"))
+    linked = content_metadata(request, job, ["output_pdf_content_metadata"])["output_pdf"]
+    found = open_file(job, "document.pdf")
+    assert found is not None
+    with found[1] as content:
+        assert content.read() == small_pdf()
+    assert (linked.size_bytes, linked.exists) == (len(small_pdf()), True)
+    made = open_file(job, "searchable.pdf")
+    assert made is not None
+    with made[1] as content, pikepdf.open(content) as copy:
+        assert not copy.pages[0].get_images()
 
 
 def test_the_converted_file_is_removed_with_its_job(submit: Submit, office: MakeOffice, letter: str) -> None:
