@@ -54,6 +54,22 @@ def with_captions_and_notes(page: Page, blocks: Sequence[Block], body_size: floa
     return result
 
 
+def with_captions_tied(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks of a page with a structure of its own: pictures get the text of the caption beside them.
+
+    A caption belongs to the picture before it, or else to the one after it.
+    """
+    result = list(blocks)
+    for index, block in enumerate(blocks):
+        if block.type is not BlockType.CAPTION:
+            continue
+        is_below = index > 0 and blocks[index - 1].type in _FIGURES
+        place = index - 1 if is_below else min(index + 1, len(blocks) - 1)
+        if result[place].type is BlockType.PICTURE and not result[place].text:
+            result[place] = msgspec.structs.replace(result[place], text=block.text)
+    return result
+
+
 def _mark_captions(blocks: list[Block], body_size: float) -> None:
     figures = [index for index, block in enumerate(blocks) if block.type in _FIGURES]
     for index, block in enumerate(blocks):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from apps.pages.layout import rotated_pages
-from apps.pages.layout.document.captions_notes import with_captions_and_notes
+from apps.pages.layout.document.captions_notes import with_captions_and_notes, with_captions_tied
 from apps.pages.layout.document.headings import MIN_LARGER, HeadingSurvey, title_key
 from apps.pages.layout.document.model_headings import ModelHeadings, is_model_heading
 from apps.pages.layout.document.notes_at_end import NoteNumbers
@@ -19,6 +19,7 @@ from apps.pages.layout.document.page_margins import block_text, margin_of
 from apps.pages.layout.document.quotes import with_quotes
 from apps.pages.layout.document.running_lines import RunningLines
 from apps.pages.layout.lists.lists_over_pages import ListsOverPages, shifted
+from apps.pages.layout.regions.chart_pictures import with_charts_as_pictures
 from apps.pages.layout.text.hyphenation import DocumentWords, rejoined
 from apps.pages.layout.text.inline_spans import moved
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, Source
@@ -46,7 +47,7 @@ class DocumentSurvey(msgspec.Struct):
         Their boxes are those of the page turned upright; ``rotated_pages.as_displayed`` maps them back.
         """
         if page.structured:
-            return list(page.blocks)
+            return with_captions_tied(page.blocks)
         page = rotated_pages.upright_page(page)
         page = msgspec.structs.replace(page, blocks=tuple(rejoined(block, self.words) for block in page.blocks))
         zones = self.running.zones_of(page)
@@ -63,6 +64,7 @@ class DocumentSurvey(msgspec.Struct):
                 blocks.append(_changed(block, BlockType.HEADING, level))
             else:
                 blocks.append(block)
+        blocks = with_charts_as_pictures(page, blocks)
         blocks = with_quotes(with_captions_and_notes(page, blocks, self.headings.body.size))
         return shifted(blocks, self.list_levels.get(page.number, 0))
 
