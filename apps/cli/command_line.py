@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 SECTIONS = ("text", "markdown", "items", "metadata")
-_FILES = {"markdown": "markdown.md", "text": "text.txt", **FILE_NAMES}
+_FILES = {"markdown": "markdown.md", "text": "text.txt", "xlsx": "tables.xlsx", **FILE_NAMES}
 _EXIT_CODES = """\
 exit codes:
   0    the whole document was parsed
@@ -45,6 +45,12 @@ exit codes:
 
 A failure prints one line on standard error: a code, a colon and a sentence that says what to do.
 """
+
+
+class NoTables(DocumentError):
+    """The document has no tables, so there is no workbook. Ask for another format."""
+
+    code = "not_found"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -175,7 +181,7 @@ def parse_here(
         reader=reader,
         pages=options.pages,
         reading=reading,
-        rendering=render_options(chosen, granular_boxes=options.boxes),
+        rendering=render_options(chosen, granular_boxes=options.boxes, spreadsheet=options.format == "xlsx"),
         processes=env.parse_processes(),
         convert=partial(convert_here, password=password, stack=stack),
         progress=Progress(quiet=options.quiet),
@@ -210,6 +216,8 @@ def write_result(output_format: str, folder: Path, out: BinaryIO) -> None:
     Granular boxes, if there are any, are one more section.
     """
     if output_format in _FILES:
+        if output_format == "xlsx" and not (folder / _FILES["xlsx"]).exists():
+            raise NoTables
         _copy(folder / _FILES[output_format], out)
         return
     for index, section in enumerate(SECTIONS):

@@ -54,6 +54,7 @@ _LOCAL = {
     "merge_continued_tables": _Local(_TABLES, "render", "joins_tables"),
     "markdown_table_multiline_separator": _Local(_TABLES, "render", "cell_line_break", is_text=True),
     "output_tables_as_markdown": _Local(_TABLES, "render", "pipe_tables"),
+    "guess_sheet_name": _Local("output_options.tables_as_spreadsheet", "render", "guesses_sheet_names"),
     "extract_printed_page_number": _Local("output_options", "render", "printed_page_numbers"),
 }
 NAMES = tuple(_LOCAL)
@@ -102,13 +103,15 @@ def reader_options(options: Options) -> ReaderOptions:
     return cast(ReaderOptions, _fields(options, "reader"))
 
 
-def render_options(options: Options, *, granular_boxes: frozenset[str]) -> RenderOptions:
+def render_options(options: Options, *, granular_boxes: frozenset[str], spreadsheet: bool = False) -> RenderOptions:
     """Return how the result is written."""
     fields = _fields(options, "render")
     table_format = "pipe" if fields.pop("pipe_tables", False) else "html"
     page_grid, document_grid = fields.pop("page_grid", False), fields.pop("document_grid", False)
     grid: Grid = "document" if document_grid else "page" if page_grid else ""
-    return RenderOptions(table_format=table_format, granular_boxes=granular_boxes, grid=grid, **fields)
+    return RenderOptions(
+        table_format=table_format, granular_boxes=granular_boxes, grid=grid, spreadsheet=spreadsheet, **fields
+    )
 
 
 def as_request(options: Options) -> dict[str, Any]:

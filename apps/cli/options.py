@@ -13,7 +13,7 @@ from apps.pages.model.page_numbers.ranges import check_page_ranges
 from apps.pages.output.exports.options import DEFAULT_TOKENS, FILE_NAMES, MAX_TOKENS, MIN_TOKENS, SPLITS, ChunkOptions
 from parse_project import env
 
-FORMATS = ("markdown", "text", "json")
+FORMATS = ("markdown", "text", "json", "xlsx")
 MODES = ("fast", "balanced", "multimodal", "agentic")
 # Options that need a service, with their defaults.
 _SERVICE_OPTIONS = {

@@ -102,6 +102,8 @@ def _write_outputs(http: httpx.Client, options: argparse.Namespace, result: dict
         if options.format == "chunks":
             query = msgspec.to_builtins(chunk_options(options))
         _download(http, f"/api/v2/parse/{result['job']['id']}/result/{name}", folder / name, **query)
+    elif options.format == "xlsx":
+        _download(http, f"/api/v2/parse/{result['job']['id']}/result/tables.xlsx", folder / "tables.xlsx")
     else:
         name = {"markdown": "markdown.md", "text": "text.txt"}[options.format]
         (folder / name).write_bytes(str(result[f"{options.format}_full"]).encode())

@@ -32,7 +32,10 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
             },
             "ignore": {"ignore_hidden_text": options.ignore_hidden_text or None},
         },
-        "output_options": {"granular_bboxes": sorted(boxes) or None},
+        "output_options": {
+            "granular_bboxes": sorted(boxes) or None,
+            "tables_as_spreadsheet": {"enable": options.format == "xlsx" or None},
+        },
         "max_cost": options.max_cost,
         "on_budget": options.on_budget,
         "urgency": options.urgency,

@@ -105,6 +105,15 @@ def test_margins_can_be_left_out(tmp_path: Path) -> None:
     assert parse(path, "--crop-box", "0.5,0,0.5,0").returncode == 2
 
 
+def test_tables_are_a_workbook(small: Path, tmp_path: Path) -> None:
+    table = tmp_path / "table.csv"
+    table.write_text("Cargo,Tons\nCoal,1200\n", encoding="utf-8")
+    with zipfile.ZipFile(io.BytesIO(parse(table, "--format", "xlsx", "-q").stdout)) as book:
+        assert b"<v>1200</v>" in book.read("xl/worksheets/sheet1.xml")
+    refused = parse(small, "--format", "xlsx", "-q")
+    assert (refused.returncode, refused.stdout, refused.stderr.split(b":")[0]) == (3, b"", b"not_found")
+
+
 def test_options_of_the_api_are_taken_by_their_names(tmp_path: Path) -> None:
     path = tmp_path / "book.xlsx"
     with xlsxwriter.Workbook(path) as book:
