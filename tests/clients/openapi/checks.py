@@ -21,7 +21,7 @@ DECIDED_ELSEWHERE = frozenset(
         "confirmation_required",  # which name to send depends on what the project holds
         "invalid_idempotency_key",  # the header and transaction_id, each valid, differ
         *("fetch_failed", "fetch_timeout", "fetch_forbidden", "fetch_tls_error"),
-        *("document_corrupt", "document_empty", "document_encrypted", "image_too_large"),
+        *("document_corrupt", "document_empty", "document_encrypted", "image_too_large", "no_page_picture"),
     }
 )
 # Rules that a JSON schema cannot state: a token belongs to a list, an id to an object, a range does not go backwards,
@@ -29,7 +29,7 @@ DECIDED_ELSEWHERE = frozenset(
 BEYOND_SCHEMAS = re.compile(
     r"page_token|.*providers|(config\.job\.)?configuration_id|.*target_pages|.*_regexp(_mode)?|.*regexp_in_page(_mode)?"
     r"|(parameters\.)?crop_box\.(bottom|right)|bbox_(bottom|right)|bounding_box"
-    r"|.*auto_mode_configuration(_json)?(\.\d+)?|.*webhook_headers.*|parameters\..*(password|webhook_signing_secret)"
+    r"|allowed_addresses|.*auto_mode_configuration(_json)?(\.\d+)?|.*webhook_headers.*|parameters\..*(password|webhook_signing_secret)"
 )
 
 

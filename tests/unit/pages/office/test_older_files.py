@@ -129,11 +129,10 @@ def test_a_graphic_of_word_perfect_is_not_read(tmp_path: Path) -> None:
         media_types.media_type_of(str(path), path.read_bytes(), OfficeOptions())
 
 
-@pytest.mark.parametrize("name", ["password-tika.doc", "password-tika.ppt"])
-def test_a_file_with_a_password_is_refused_without_it(name: str) -> None:
+def test_a_file_with_a_password_is_refused_without_it() -> None:
     with pytest.raises(EncryptedDocument):
-        type_of(DOCUMENTS / name)
-    assert type_of(DOCUMENTS / name, "any") in CONVERSIONS
+        type_of(DOCUMENTS / "password.doc")
+    assert type_of(DOCUMENTS / "password.doc", "any") in CONVERSIONS
 
 
 def test_archives_with_a_password_are_refused(tmp_path: Path) -> None:
