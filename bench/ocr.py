@@ -27,7 +27,7 @@ import psutil
 
 from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import Page, PageFailure
-from apps.pages.model.ocr_image import OcrImage, decode_ocr_image, encode_ocr_image
+from apps.pages.model.page_images.ocr_image import OcrImage, decode_ocr_image, encode_ocr_image
 from apps.pages.model.recognition import decode_recognition, encode_recognition
 from apps.pages.model.text import languages
 from apps.pages.sandbox.client import Limits, Reader

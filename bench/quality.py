@@ -140,7 +140,7 @@ def measure_folder(folder: str, out: Path, arguments: argparse.Namespace) -> lis
 def page_recognizer() -> Recognize:
     """Return a function that reads a page without usable text by OCR, as a job does. It loads the engines at once."""
     from apps.pages.layout.recognized_page import apply_recognition
-    from apps.pages.model.ocr_image import encode_ocr_image
+    from apps.pages.model.page_images.ocr_image import encode_ocr_image
     from apps.pages.model.recognition import decode_recognition
     from apps.pages.reading.page_reading import render_for_ocr
     from ocr_worker.engine import EngineProcess, OcrRequest

@@ -28,9 +28,10 @@ def make_app(broker_url: str) -> Celery:
     """Return the application for this broker: ``amqp://``, ``redis://`` or ``redis+socket://``."""
     rabbitmq = broker_url.startswith("amqp")
     arguments = {"x-queue-type": "quorum"} if rabbitmq else None
-    app = Celery("ocr_worker", amqp=f"{'ocr_worker.rabbitmq' if rabbitmq else 'apps.core.broker_connection'}:AMQP")
+    amqp = "ocr_worker.rabbitmq:OcrAMQP" if rabbitmq else "apps.core.broker_connection:AMQP"
+    app = Celery("ocr_worker", amqp=amqp)
     if rabbitmq:
-        app.conf.worker_consumer = "ocr_worker.rabbitmq:Consumer"
+        app.conf.worker_consumer = "ocr_worker.rabbitmq:OcrConsumer"
     app.conf.update(
         broker_url=broker_url,
         broker_transport_options=(

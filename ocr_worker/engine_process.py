@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from apps.pages.model.errors import ParseError
-from apps.pages.model.ocr_image import decode_ocr_image
+from apps.pages.model.page_images.ocr_image import decode_ocr_image
 from apps.pages.model.recognition import encode_recognition
 from apps.pages.model.text import languages
 from apps.pages.sandbox import confinement

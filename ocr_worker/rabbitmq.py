@@ -10,7 +10,7 @@ from celery.worker.consumer import Consumer as CeleryConsumer
 from apps.core import broker_connection
 
 
-class AMQP(broker_connection.AMQP):
+class OcrAMQP(broker_connection.AMQP):
     """Publish to the exchange of each queue, and declare nothing.
 
     Celery publishes to the default exchange, which leads to every queue: whoever may write to it may send any task.
@@ -30,7 +30,7 @@ class AMQP(broker_connection.AMQP):
         return send_to_exchange
 
 
-class Consumer(CeleryConsumer):
+class OcrConsumer(CeleryConsumer):
     """Leave out the queues for delayed messages: OCR workers delay none, and these lead to every queue, too."""
 
     class Blueprint(CeleryConsumer.Blueprint):  # type: ignore[misc, valid-type]

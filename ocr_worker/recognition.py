@@ -17,10 +17,10 @@ from apps.pages.model.recognition import OcrAttempt, Recognition
 from apps.pages.model.text import languages as languages_
 from apps.pages.model.text.languages import HAN, HANGUL, KANA, LATIN, Language
 from ocr_worker import script_detection
-from ocr_worker.barcodes import find_barcodes
 from ocr_worker.engines.base import FoundLine, Gray, OcrEngine
 from ocr_worker.errors import LanguagePackMissing
 from ocr_worker.images import preparation
+from ocr_worker.images.barcodes import find_barcodes
 from ocr_worker.images.checkboxes import find_checkboxes, with_marks, without_outlines
 from ocr_worker.images.rulings import find_rulings
 from ocr_worker.images.straightening import Straight, lies_on_its_side, straightened

@@ -1,8 +1,8 @@
-"""The pair of keys with which secrets of providers are sealed and opened (``apps/core/sealed_secrets.py``)."""
+"""The pair of keys with which secrets of providers are sealed and opened (``apps/core/sealing/sealed_secrets.py``)."""
 
 from __future__ import annotations
 
-from apps.core import key_pairs
+from apps.core.sealing import key_pairs
 from parse_project import env
 
 PUBLIC, PRIVATE = "LEAFMILL_PROVIDER_PUBLIC_KEY", "LEAFMILL_PROVIDER_PRIVATE_KEYS"
@@ -22,7 +22,7 @@ def provider_keys() -> tuple[str, list[str]]:
     keys = [key for part in private.split(",") if (key := part.strip())]
     for name, found in ((PUBLIC, [public] if public else []), (PRIVATE, keys)):
         if not all(map(key_pairs.is_key, found)):
-            raise env.BadVariable(name, "...", "keys that python -m apps.core.key_pairs prints are expected")
+            raise env.BadVariable(name, "...", "keys that python -m apps.core.sealing.key_pairs prints are expected")
     if public and keys and public not in map(key_pairs.public_key_of, keys):
         raise env.BadVariable(PRIVATE, "...", f"it must contain the private key of {PUBLIC}")
     return public, keys

@@ -24,7 +24,7 @@ class OcrExchange(PublicView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request, token: str) -> HttpResponseBase:
-        """Return the page image in the format of apps/pages/model/ocr_image.py."""
+        """Return the page image in the format of apps/pages/model/page_images/ocr_image.py."""
         key = _key(token, ocr_exchange.READ)
         try:
             content = storage.open_for_reading(key) if storage.exists(key) else None

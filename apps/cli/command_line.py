@@ -138,7 +138,7 @@ def parse_here(
     reader = reader or stack.enter_context(Reader())
     reader.start()  # the reader process imports the PDF libraries while this one imports the rest
     from apps.cli.document_options import office_options, reader_options, render_options
-    from apps.cli.local import Reading, parse_document
+    from apps.cli.local import LocalReading, parse_document
     from apps.cli.local_ocr import LocalOcr
     from apps.pages.sandbox.client import Limits
 
@@ -166,7 +166,7 @@ def parse_here(
         )
         stack.enter_context(recognizer)
     chosen = dict(options.options)
-    reading = Reading(
+    reading = LocalReading(
         password=password,
         hidden_text="remove" if options.ignore_hidden_text else "keep",
         word_boxes=word_boxes,

@@ -35,7 +35,7 @@ Convert = Callable[[Path, Conversion], Path]
 Result = Page | PageFailure
 
 
-class Reading(ReaderOptions):
+class LocalReading(ReaderOptions):
     """How the document is read: keyword arguments of ``Reader.read_range``."""
 
     password: str | None
@@ -62,7 +62,7 @@ def parse_document(
     *,
     reader: Reader,
     pages: str = "",
-    reading: Reading,
+    reading: LocalReading,
     rendering: RenderOptions,
     processes: int = 1,
     convert: Convert,
@@ -125,7 +125,7 @@ def parse_document(
 
 
 def _inline_pictures(
-    rendering: RenderOptions, reading: Reading, reader: Reader, document: Path, media_type: str
+    rendering: RenderOptions, reading: LocalReading, reader: Reader, document: Path, media_type: str
 ) -> PictureOf | None:
     if not rendering.inline_images:
         return None

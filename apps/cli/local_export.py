@@ -14,8 +14,8 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.model.geometry import Box
 from apps.pages.model.media_types import PDF, is_structured
+from apps.pages.model.page_images.vision_image import MAX_VISION_PIXELS
 from apps.pages.model.text.languages import find_all, tag_of
-from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.pages.model.warnings import describe
 from apps.pages.output.exports.pictures import PictureOf
 from apps.pages.output.exports.registry import EXPORTS, PICTURE_DPI, ExportSource

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from apps.pages.model.blocks import EmbeddedImage, Page
 from apps.pages.model.errors import PageError, RegionOutsidePage
 from apps.pages.model.geometry import Box, Margins
+from apps.pages.model.page_images.vision_image import MAX_VISION_PIXELS
 from apps.pages.model.region_table import RegionTable
-from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.pages.sandbox import pool
 from apps.pages.sandbox.client import TABLE_WORK, Limits
 

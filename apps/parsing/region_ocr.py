@@ -10,8 +10,8 @@ from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import BlockType, Page
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
-from apps.pages.model.ocr_image import OcrImage, decode_ocr_image, encode_ocr_image
 from apps.pages.model.ocr_reasons import NO_TEXT_LAYER
+from apps.pages.model.page_images.ocr_image import OcrImage, decode_ocr_image, encode_ocr_image
 from apps.pages.model.recognition import decode_recognition
 from apps.pages.per_process import PerProcess
 

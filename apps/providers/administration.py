@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.core import sealed_secrets
+from apps.core.sealing import sealed_secrets
 from apps.providers.calls.process_gateway import configured_quota_store
 from apps.providers.catalog import catalog, deployment_quota_key, unsealed
 from apps.providers.deployment_faults import NO_FAULT

@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.core import sealed_secrets
 from apps.core.database_connections import borrowed_connection
+from apps.core.sealing import sealed_secrets
 from apps.providers.calls.usage import ServiceTier, TokenUsage
 from apps.providers.learnt import Learnt
 from apps.providers.model_facts.dialects import DIALECTS

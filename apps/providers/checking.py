@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from apps.accounts.services import default_project
-from apps.core import sealed_secrets
+from apps.core.sealing import sealed_secrets
 from apps.providers import deployment_faults, ledger
 from apps.providers.administration import clear_fault_or_warn, refresh_listed_prices
 from apps.providers.calls.client import Client, CompletionResponse

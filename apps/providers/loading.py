@@ -13,7 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.core import sealed_secrets
+from apps.core.sealing import sealed_secrets
 from apps.providers.administration import clear_fault_or_warn, listed_price_columns
 from apps.providers.catalog import catalog, unsealed
 from apps.providers.deployment_faults import NO_FAULT

@@ -25,9 +25,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps import VERSION
-from apps.core import sealed_secrets
 from apps.core.outbound import addresses
 from apps.core.outbound import requests as outbound
+from apps.core.sealing import sealed_secrets
 from apps.webhooks import services
 from apps.webhooks.models import (
     DeliveryState,

@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts.models import Project
-from apps.core import sealed_secrets
 from apps.core.outbound import addresses
+from apps.core.sealing import sealed_secrets
 from apps.webhooks.errors import WebhookNotFound
 from apps.webhooks.events import EVENTS, FINAL_EVENTS
 from apps.webhooks.models import DeliveryState, JobWebhook, OutputFormat, WebhookDelivery, WebhookEndpoint

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from apps.core import sealed_secrets
+from apps.core.sealing import sealed_secrets
 from apps.providers.catalog import catalog
 from apps.providers.models import Deployment, Provider, Quota
 from tests.fakes.provider import FakeProvider

@@ -7,8 +7,8 @@ from itertools import islice
 
 from django.db import DatabaseError
 
-from apps.core import sealed_secrets
-from apps.core.sealed_secrets import SealedBy
+from apps.core.sealing import sealed_secrets
+from apps.core.sealing.sealed_secrets import SealedBy
 from apps.doctor.checks.database import NO_DATABASE, refuse_missing_database
 from apps.doctor.finding import Finding, failed, manage, not_checked, ok, warning
 

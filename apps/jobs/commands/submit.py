@@ -11,8 +11,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts.models import ApiKey, Project
-from apps.core import sealed_secrets, tracing
+from apps.core import tracing
 from apps.core.database_connections import durable_transaction
+from apps.core.sealing import sealed_secrets
 from apps.documents import services as documents
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound

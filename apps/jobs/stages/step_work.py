@@ -12,7 +12,7 @@ from typing import TypedDict
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 
-from apps.core import sealed_secrets
+from apps.core.sealing import sealed_secrets
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound, StorageUnavailable
 from apps.jobs.models import ParseJob

@@ -14,7 +14,7 @@ from apps.pages.layout import rotated_pages
 from apps.pages.layout.barcodes import MIN_PICTURE_SHARE, described, picture_of
 from apps.pages.model.blocks import Barcode, Block, BlockType, EmbeddedImage, Page
 from apps.pages.model.geometry import NO_BOX, Box
-from apps.pages.model.ocr_image import MAX_OCR_PIXELS
+from apps.pages.model.page_images.ocr_image import MAX_OCR_PIXELS
 from apps.pages.model.recognition import Recognition
 
 MIN_WIDTH_PIXELS, MIN_HEIGHT_PIXELS = 100, 30

@@ -12,7 +12,7 @@ XLSX = f"{_OPEN_XML}spreadsheetml.sheet"
 PPTX = f"{_OPEN_XML}presentationml.presentation"
 
 
-class Target(NamedTuple):
+class ConversionTarget(NamedTuple):
     """A type that is read: the ending of its names, and the name of LibreOffice's filter that writes it."""
 
     media_type: str
@@ -20,17 +20,17 @@ class Target(NamedTuple):
     filter: str
 
 
-_TEXT = Target(DOCX, "docx", "MS Word 2007 XML")
-_WORKBOOK = Target(XLSX, "xlsx", "Calc MS Excel 2007 XML")
-_SLIDES = Target(PPTX, "pptx", "Impress MS PowerPoint 2007 XML")
-_DRAWING = Target(PDF, "pdf", "draw_pdf_Export")
+_TEXT = ConversionTarget(DOCX, "docx", "MS Word 2007 XML")
+_WORKBOOK = ConversionTarget(XLSX, "xlsx", "Calc MS Excel 2007 XML")
+_SLIDES = ConversionTarget(PPTX, "pptx", "Impress MS PowerPoint 2007 XML")
+_DRAWING = ConversionTarget(PDF, "pdf", "draw_pdf_Export")
 
 
 class Conversion(NamedTuple):
     """``suffix``: of the name that the converter gets; it chooses its reader by content and by this."""
 
     suffix: str
-    target: Target
+    target: ConversionTarget
 
 
 _ODF, _SUN, _VISIO = "application/vnd.oasis.opendocument.", "application/vnd.sun.xml.", "application/vnd.ms-visio."

@@ -30,7 +30,7 @@ from apps.pages.output.exports.pictures import PictureOf, picture_of_block
 from apps.pages.output.exports.text_lines import placed_lines
 from apps.pages.output.render import ImageAddresses, RenderOptions
 from apps.pages.output.sheet_names import SheetNames, SheetTable
-from apps.pages.output.spatial_text import Scale, has_places, scale_of, spatial_text
+from apps.pages.output.spatial_text import GridScale, has_places, scale_of, spatial_text
 
 __all__ = ["Assembly", "RenderOptions", "assemble", "finished_pages"]
 
@@ -147,7 +147,7 @@ class _WrittenPage(msgspec.Struct):
 class _PageContent:
     """Makes the text of pages, and the pictures that Markdown contains."""
 
-    def __init__(self, options: RenderOptions, scale: Scale | None, picture_of: PictureOf | None) -> None:
+    def __init__(self, options: RenderOptions, scale: GridScale | None, picture_of: PictureOf | None) -> None:
         self._options = options
         self._scale = scale
         self._picture_of = picture_of
@@ -187,7 +187,7 @@ def _warn(written: _WrittenPage, code: str) -> None:
         written.page = msgspec.structs.replace(written.page, warnings=(*written.page.warnings, code))
 
 
-def _scale_of(pages: Iterable[Page | PageFailure]) -> Scale:
+def _scale_of(pages: Iterable[Page | PageFailure]) -> GridScale:
     return scale_of(
         rotated_pages.as_displayed(list(page.blocks), page) for page in pages if not isinstance(page, PageFailure)
     )

@@ -20,14 +20,14 @@ MAX_EMPTY_LINES = 3
 _NOT_TEXT = (BlockType.PICTURE, BlockType.PAGE_HEADER, BlockType.PAGE_FOOTER)
 
 
-class Scale(NamedTuple):
+class GridScale(NamedTuple):
     """The grid: the x of its first column, and the width of a column, in points."""
 
     left: float
     letter: float
 
 
-class _Placed(NamedTuple):
+class _PlacedText(NamedTuple):
     box: Box
     text: str
 
@@ -37,7 +37,7 @@ def has_places(blocks: Iterable[Block]) -> bool:
     return all(block.box != NO_BOX for block in blocks if block.type not in _NOT_TEXT)
 
 
-def scale_of(pages: Iterable[Sequence[Block]]) -> Scale:
+def scale_of(pages: Iterable[Sequence[Block]]) -> GridScale:
     """Return the grid that fits the text of these pages: the usual width of a letter, from the leftmost line on."""
     left, widths = [], []
     for blocks in pages:
@@ -46,10 +46,10 @@ def scale_of(pages: Iterable[Sequence[Block]]) -> Scale:
             if len(line.text) >= _MIN_CHARACTERS and line.box.width > line.box.height:
                 widths.append(line.box.width / len(line.text))
     letter = statistics.median(widths) if widths else _DEFAULT_LETTER_POINTS
-    return Scale(min(left, default=0.0), max(letter, _MIN_LETTER_POINTS))
+    return GridScale(min(left, default=0.0), max(letter, _MIN_LETTER_POINTS))
 
 
-def spatial_text(blocks: Sequence[Block], scale: Scale | None = None) -> str:
+def spatial_text(blocks: Sequence[Block], scale: GridScale | None = None) -> str:
     """Return the text of a page in a grid; blocks have boxes of the page as displayed. Running margins are left out.
 
     ``scale``: None fits the grid to the page. Text that the grid has no room for is moved to the right, never cut.
@@ -72,9 +72,9 @@ def spatial_text(blocks: Sequence[Block], scale: Scale | None = None) -> str:
     return "\n".join(written)
 
 
-def _rows(lines: Sequence[_Placed]) -> Iterator[list[_Placed]]:
+def _rows(lines: Sequence[_PlacedText]) -> Iterator[list[_PlacedText]]:
     """Yield the lines that are beside each other, from the top. ``lines`` are sorted by their middle."""
-    row: list[_Placed] = []
+    row: list[_PlacedText] = []
     bottom = 0.0
     for line in lines:
         if row and line.box.top + line.box.height / 2 > bottom:
@@ -87,11 +87,11 @@ def _rows(lines: Sequence[_Placed]) -> Iterator[list[_Placed]]:
         yield row
 
 
-def _lines(blocks: Iterable[Block]) -> Iterator[_Placed]:
+def _lines(blocks: Iterable[Block]) -> Iterator[_PlacedText]:
     for block in blocks:
         if block.type in _NOT_TEXT:
             continue
-        placed = [_Placed(line.box, " ".join(word.text for word in line.words)) for line in placed_lines(block)]
+        placed = [_PlacedText(line.box, " ".join(word.text for word in line.words)) for line in placed_lines(block)]
         placed = [line for line in placed if line.text]
         is_whole = _letters("".join(line.text for line in placed)) >= _letters(render.block_text(block))
         yield from placed if is_whole else _spread(block)
@@ -101,7 +101,7 @@ def _letters(text: str) -> int:
     return sum(not letter.isspace() for letter in text)
 
 
-def _spread(block: Block) -> Iterator[_Placed]:
+def _spread(block: Block) -> Iterator[_PlacedText]:
     """Yield the lines of a block whose lines or cells have no places, evenly over its box; columns are padded."""
     if block.type is BlockType.TABLE:
         grid = [[text.replace("\n", " ") for text in row] for row in render.grid_of(block.cells)]
@@ -113,4 +113,4 @@ def _spread(block: Block) -> Iterator[_Placed]:
     for number, text in enumerate(texts):
         top = block.box.top + number * height
         if text.strip():
-            yield _Placed(Box(block.box.x0, top, block.box.x1, top + height), text)
+            yield _PlacedText(Box(block.box.x0, top, block.box.x1, top + height), text)

@@ -10,9 +10,9 @@ from typing import Any
 
 from apps.pages.model.errors import PageError, PageTooLarge, RegionOutsidePage
 from apps.pages.model.geometry import Box, Margins
-from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
+from apps.pages.model.page_images.ocr_image import MAX_OCR_PIXELS, OcrImage
+from apps.pages.model.page_images.vision_image import paint_outside
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS
-from apps.pages.model.vision_image import paint_outside
 from apps.pages.pdf.repair import repaired
 
 MAX_SEARCHED_OBJECTS = 20_000

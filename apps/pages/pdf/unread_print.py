@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from apps.pages.model.geometry import Box, union
-from apps.pages.model.ocr_image import MAX_OCR_PIXELS
+from apps.pages.model.page_images.ocr_image import MAX_OCR_PIXELS
 from apps.pages.model.raw_page import NO_PRINT, PicturePrint, RawPage, TextRun
 from apps.pages.pdf import rasters
 from apps.pages.pdf.pdfium import Pdfium

@@ -15,9 +15,9 @@ import msgspec
 from apps.pages.layout.picture_sheet import is_legible, sheet_size
 from apps.pages.model.blocks import Block, BlockType, EmbeddedImage, Page
 from apps.pages.model.errors import NoPictureOfPage, PageError, ParseError
-from apps.pages.model.ocr_image import OcrImage
 from apps.pages.model.ocr_reasons import TEXT_IN_PICTURE
-from apps.pages.model.vision_image import encode_vision_image
+from apps.pages.model.page_images.ocr_image import OcrImage
+from apps.pages.model.page_images.vision_image import encode_vision_image
 from apps.pages.office.image_files import ImageFiles
 from apps.pages.reading.images import FORMATS, MAX_PIXELS, MAX_SIDE_PIXELS, upright
 

@@ -11,8 +11,8 @@ from typing import Any
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure
 from apps.pages.model.errors import DamagedDocument, ImageTooLarge, PageError, RegionOutsidePage
 from apps.pages.model.geometry import Box, Margins
-from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage
-from apps.pages.model.vision_image import paint_outside
+from apps.pages.model.page_images.ocr_image import MAX_OCR_PIXELS, OcrImage
+from apps.pages.model.page_images.vision_image import paint_outside
 from apps.pages.reading.svg import svg_file, svg_page
 
 FORMATS = {

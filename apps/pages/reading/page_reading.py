@@ -20,12 +20,12 @@ from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import NoPictureOfPage, PageError, ParseError
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.media_types import PDF, is_structured
-from apps.pages.model.ocr_image import OcrImage, white_margins
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
+from apps.pages.model.page_images.ocr_image import OcrImage, white_margins
+from apps.pages.model.page_images.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.model.raw_page import NO_PRINT, PicturePrint, RawPage
 from apps.pages.model.text import scripts
 from apps.pages.model.text.safe_text import MAX_TEXT_CHARACTERS, clean
-from apps.pages.model.vision_image import MAX_VISION_PIXELS, encode_vision_image
 from apps.pages.office import office_file
 from apps.pages.pdf import rasters
 from apps.pages.pdf.hidden_text import HIDDEN_TEXT, KEEP, MAX_REPORTED_CHARACTERS, REMOVE, UNCHECKED, remove_hidden_text

@@ -19,13 +19,13 @@ from typing import BinaryIO, NamedTuple
 
 import msgspec
 
-from apps.pages.model import vision_image
 from apps.pages.model.blocks import EmbeddedImage, Page, PageFailure
 from apps.pages.model.conversions import conversion_of
 from apps.pages.model.document_facts import ContainedFile, DocumentFacts
 from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
+from apps.pages.model.page_images import vision_image
 from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from apps.pages.model.region_table import RegionTable, decode_region_table
 from apps.pages.sandbox.bisection import MAX_READER_DEATHS, RangeReading, copied, inspect, rendered, unpacked

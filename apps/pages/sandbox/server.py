@@ -27,7 +27,7 @@ import msgspec
 
 from apps.pages.model.blocks import encode_result
 from apps.pages.model.errors import PageMemoryExceeded, ParseError, UnplannedError
-from apps.pages.model.ocr_image import encode_ocr_image
+from apps.pages.model.page_images.ocr_image import encode_ocr_image
 from apps.pages.sandbox import confinement, protocol, scratch
 from apps.pages.sandbox.child_confinement import DOCUMENT_NAME, ChildConfinement, name_document
 from apps.pages.sandbox.confinement import Limits

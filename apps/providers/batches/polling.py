@@ -9,8 +9,8 @@ from datetime import timedelta
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.core import sealed_secrets
 from apps.core.event_loop import event_loop
+from apps.core.sealing import sealed_secrets
 from apps.providers import deployment_faults
 from apps.providers.batches import sending, settling
 from apps.providers.batches.anthropic_api import AnthropicBatches

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from apps.core import key_pairs, sealed_secrets
+from apps.core.sealing import key_pairs, sealed_secrets
 from apps.doctor.checks import secrets
 from apps.doctor.finding import State
 from apps.providers.administration import kept_secrets, save_provider

@@ -10,7 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.accounts import services as accounts
-from apps.core import sealed_secrets
+from apps.core.sealing import sealed_secrets
 from apps.doctor.checks import secrets
 from apps.doctor.finding import State
 from apps.providers.administration import kept_secrets, save_provider

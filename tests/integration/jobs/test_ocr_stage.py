@@ -25,7 +25,7 @@ from apps.jobs.scheduling import dispatch, workers
 from apps.jobs.scheduling.workers import ocr_queue
 from apps.jobs.stages import recognize
 from apps.jobs.states import JobState, PageState, Stage, StepState
-from apps.pages.model.ocr_image import decode_ocr_image
+from apps.pages.model.page_images.ocr_image import decode_ocr_image
 from apps.pages.sandbox.preload import assembled_pdf
 from ocr_worker import transfer
 from ocr_worker.engine import EngineProcess, OcrRequest

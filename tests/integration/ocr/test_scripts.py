@@ -11,7 +11,7 @@ from PIL import Image
 from apps.pages.layout.recognized_page import lay_out
 from apps.pages.model.blocks import Page
 from apps.pages.model.errors import PageError
-from apps.pages.model.ocr_image import OcrImage, encode_ocr_image
+from apps.pages.model.page_images.ocr_image import OcrImage, encode_ocr_image
 from apps.pages.model.recognition import Recognition, decode_recognition
 from apps.pages.reading.page_reading import read_pages
 from ocr_worker.engine import EngineProcess, OcrRequest

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from apps.core import sealed_secrets
+from apps.core.sealing import sealed_secrets
 from apps.providers.calls.access_tokens import access_tokens
 from apps.providers.calls.gateway import Gateway
 from apps.providers.errors import AllProvidersFailed

@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from apps.accounts import admin as accounts_admin
 from apps.accounts.models import Project, ProjectQuota
-from apps.core import read_only_admin, sealed_secrets
+from apps.core import read_only_admin
+from apps.core.sealing import sealed_secrets
 from apps.parsing import modes
 from apps.providers import deployment_faults
 from apps.providers.catalog import catalog, deployment_quota_key, target_of

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from apps.core import key_pairs
+from apps.core.sealing import key_pairs
 from parse_project import env
 from parse_project.provider_keys import PRIVATE, PUBLIC, provider_keys
 
@@ -15,7 +15,9 @@ FIRST, SECOND = key_pairs.new_pair(), key_pairs.new_pair()
 
 
 def test_the_command_prints_a_pair() -> None:
-    lines = subprocess.run([sys.executable, "-m", "apps.core.key_pairs"], capture_output=True, text=True, check=True)
+    lines = subprocess.run(
+        [sys.executable, "-m", "apps.core.sealing.key_pairs"], capture_output=True, text=True, check=True
+    )
     values = dict(line.split("=", 1) for line in lines.stdout.splitlines())
 
     sealed = key_pairs.seal("canary", public=values[PUBLIC])

@@ -11,7 +11,7 @@ import zxingcpp
 from PIL import Image, ImageDraw
 
 from apps.pages.model.geometry import Box
-from ocr_worker.barcodes import find_barcodes
+from ocr_worker.images.barcodes import find_barcodes
 
 DPI = 144.0
 AT = (300, 400)

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.accounts import audit
-from apps.core import sealed_secrets
-from apps.core.sealed_secrets import SealedBy
+from apps.core.sealing import sealed_secrets
+from apps.core.sealing.sealed_secrets import SealedBy
 
 
 class Command(BaseCommand):

@@ -16,7 +16,7 @@ from PIL import Image, ImageStat
 
 from apps.pages.layout.recognized_page import lay_out
 from apps.pages.model.blocks import Block, BlockType
-from apps.pages.model.ocr_image import OcrImage, encode_ocr_image
+from apps.pages.model.page_images.ocr_image import OcrImage, encode_ocr_image
 from apps.pages.model.recognition import decode_recognition
 from apps.pages.output.render import RenderOptions, page_markdown
 from ocr_worker.engine import EngineProcess, OcrRequest

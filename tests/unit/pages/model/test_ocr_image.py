@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from apps.pages.model.errors import GarbledPage
-from apps.pages.model.ocr_image import MAX_OCR_PIXELS, OcrImage, decode_ocr_image, encode_ocr_image
+from apps.pages.model.page_images.ocr_image import MAX_OCR_PIXELS, OcrImage, decode_ocr_image, encode_ocr_image
 
 
 def test_a_decoded_image_equals_the_encoded_one() -> None:

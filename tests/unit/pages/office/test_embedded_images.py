@@ -21,9 +21,9 @@ from apps.pages.layout.recognized_page import apply_recognition
 from apps.pages.model.blocks import Block, BlockType, EmbeddedImage, Page, Source
 from apps.pages.model.errors import NoPictureOfPage, PageError
 from apps.pages.model.geometry import NO_BOX, Box
-from apps.pages.model.ocr_image import MAX_OCR_PIXELS
+from apps.pages.model.page_images.ocr_image import MAX_OCR_PIXELS
+from apps.pages.model.page_images.vision_image import MAX_VISION_PIXELS
 from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
-from apps.pages.model.vision_image import MAX_VISION_PIXELS
 from apps.pages.reading.page_reading import render_for_ocr, render_for_vision
 from tests.unit.pages.office.office_files import NAMES, open_xml, read
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from apps.pages.model.errors import DamagedDocument, ImageTooLarge, PageError
 from apps.pages.model.media_types import printed_type_of
-from apps.pages.model.ocr_image import OcrImage
+from apps.pages.model.page_images.ocr_image import OcrImage
 from apps.pages.reading import images
 from apps.pages.reading.page_reading import inspect_document
 from tests.documents import heic

@@ -3,7 +3,7 @@
 The texts are sealed by HPKE (RFC 9180, base mode) with X25519, HKDF-SHA256 and AES-256-GCM:
 ``pair.ID OF THE PUBLIC KEY.BASE64``. A new pair:
 
-    python -m apps.core.key_pairs
+    python -m apps.core.sealing.key_pairs
 """
 
 from __future__ import annotations

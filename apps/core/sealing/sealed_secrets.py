@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.apps import apps
 from django.conf import settings
 
-from apps.core import key_pairs
+from apps.core.sealing import key_pairs
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet

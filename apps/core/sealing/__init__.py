@@ -1,0 +1,1 @@
+"""Seal secrets that are stored in the database."""
