@@ -9,7 +9,7 @@ ParseError
     ConverterMissing, ConversionFailed, ConversionTimeout
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
     QuotaExceeded, SourceGone, NoText, DocumentMissing
-    RefusedByServer
+    RefusedByServer, NoTables
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
   PageError                  one page; the job continues
     PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, NoPictureOfPage, GarbledPage
