@@ -113,6 +113,11 @@ def converted_document(job_id: str, *, attempt: str) -> str:
     return f"{job_folder(job_id)}/converted.{attempt}"
 
 
+def printed_document(job_id: str, *, attempt: str) -> str:
+    """The office document of a job, printed to PDF by one attempt."""
+    return f"{job_folder(job_id)}/printed.{attempt}"
+
+
 def page_image(job_id: str, *, number: int, attempt: str) -> str:
     """The image of a page, rendered for OCR by one attempt."""
     return f"{job_folder(job_id)}/ocr/{number:06}.{attempt}.image"

@@ -13,6 +13,8 @@ from apps.accounts.models import ApiKey, Project
 from apps.documents.models import Document
 from apps.jobs.options import JobOptions
 from apps.jobs.states import JobState, PageState, Stage, StepState
+from apps.pages.model.conversions import has_slides
+from apps.pages.model.media_types import is_structured
 from apps.parsing.annotations.tasks import AnnotationTask
 
 
@@ -46,6 +48,8 @@ class ParseJob(models.Model):
     ``annotation``: what a model is asked about the parsed document, an ``AnnotationTask``; empty: nothing.
     ``media_type`` is the type of the document as it was uploaded. ``converted_key``: where the converted document is in
     storage, which is read instead, and ``converted_type`` its type; both empty: it was not converted.
+    ``printed_key``: where the PDF of an office document is in storage, for people who look at it (empty: not printed),
+    and ``printed_pages`` the number of its pages.
     ``source_job``: the parsed job whose pages this one copies instead of parsing the document itself.
     """
 
@@ -60,6 +64,8 @@ class ParseJob(models.Model):
     media_type = models.CharField(max_length=100, blank=True)
     converted_key = models.CharField(max_length=120, blank=True, default="", db_default="")
     converted_type = models.CharField(max_length=100, blank=True, default="", db_default="")
+    printed_key = models.CharField(max_length=120, blank=True, default="", db_default="")
+    printed_pages = models.PositiveIntegerField(null=True, blank=True)
 
     mode = models.CharField(max_length=20)
     tier = models.CharField(max_length=20)
@@ -132,6 +138,22 @@ class ParseJob(models.Model):
     def read_type(self) -> str:
         """The type of the document that is read: the converted one, if there is one."""
         return self.converted_type or self.media_type
+
+    @property
+    def is_printing(self) -> bool:
+        """The stage of conversion prints the document: its pages are counted before that, and after a conversion."""
+        return self.stage == Stage.CONVERT and self.document_pages is not None
+
+    @property
+    def has_printed_slides(self) -> bool:
+        """Page n of the printed document is slide n, because it has as many pages as slides were read."""
+        is_same_count = self.printed_pages is not None and self.printed_pages == self.document_pages
+        return bool(self.printed_key) and has_slides(self.media_type) and is_same_count
+
+    @property
+    def has_page_pictures(self) -> bool:
+        """There are pictures of whole pages: of a PDF, of pictures, or of slides that were printed."""
+        return not is_structured(self.read_type) or self.has_printed_slides
 
     @cached_property
     def parsed_options(self) -> JobOptions:

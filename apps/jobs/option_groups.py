@@ -230,7 +230,10 @@ class OutputOptions(Options):
     save_output_pdf: (
         Annotated[
             bool,
-            Field(description="output_pdf_content_metadata has a link to the document if it is a PDF"),
+            Field(
+                description="output_pdf_content_metadata has a link to the document as a PDF; office documents are "
+                "printed by LibreOffice"
+            ),
         ]
         | None
     ) = None

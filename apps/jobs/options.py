@@ -206,7 +206,7 @@ class JobOptions(Options):
 
     @property
     def saves_pdf(self) -> bool:
-        """The result lists the document as a PDF."""
+        """The result lists the document as a PDF; an office document is printed."""
         return bool(self._output.save_output_pdf)
 
     @property
@@ -233,6 +233,11 @@ class JobOptions(Options):
         """The kinds of pictures that the result lists: "screenshot", "layout", "embedded"."""
         kinds = self._output.images_to_save
         return frozenset(("layout",) if kinds is None else kinds)
+
+    @property
+    def reads_hidden_slides(self) -> bool:
+        slides = (self.input_options or InputOptions()).presentation or PresentationInput()
+        return bool(slides.include_hidden_slides)
 
     @property
     def needs_word_boxes(self) -> bool:
@@ -331,7 +336,7 @@ class JobOptions(Options):
             hidden_sheets=bool(sheets.include_hidden_sheets),
             sub_tables=bool(sheets.detect_sub_tables_in_sheets),
             computes_formulas=bool(sheets.force_formula_computation_in_sheets),
-            hidden_slides=bool(slides.include_hidden_slides),
+            hidden_slides=self.reads_hidden_slides,
             outside_content=bool(slides.out_of_bounds_content),
             skips_embedded_data=bool(slides.skip_embedded_data),
             all_elements_visible=bool(html.make_all_elements_visible),

@@ -223,11 +223,17 @@ def open_result(job: ParseJob, name: str) -> BinaryIO | None:
 
 
 def pdf_document(job: ParseJob) -> tuple[int, BinaryIO] | None:
-    """Return size and bytes of the document that was read, if it is a PDF; None if it is none or was deleted."""
-    if job.read_type != PDF or job.document is None:
+    """Return size and bytes of the document as a PDF: as it was uploaded, converted or printed.
+
+    Return None if there is none, or if the document was deleted.
+    """
+    if job.document is None:
         return None
-    if job.converted_key:
-        return storage.size(job.converted_key), storage.open_for_reading(job.converted_key)
+    made = job.converted_key if job.read_type == PDF else job.printed_key
+    if made:
+        return storage.size(made), storage.open_for_reading(made)
+    if job.read_type != PDF:
+        return None
     return job.document.size_bytes, storage.open_original(job.document.pk)
 
 

@@ -10,7 +10,6 @@ from apps.api.v1.page_texts import error_of, markdown_of, text_of
 from apps.api.v1.stored_pages import StoredPage
 from apps.jobs.models import ParseJob
 from apps.jobs.option_groups import Presentation
-from apps.pages.model.media_types import is_structured
 from apps.pages.output.exports.pictures import POINTS_PER_PIXEL
 from apps.parsing.page_pictures import PAGE_DPI, POINTS_PER_INCH, ZOOM_DPI
 
@@ -68,7 +67,7 @@ def page_json(page: StoredPage, job: ParseJob, presentation: Presentation, struc
 def _images(page: StoredPage, job: ParseJob) -> Iterator[Json]:
     """Yield the images of a page by the names under which ``result/image`` has them."""
     kinds = job.parsed_options.images_to_save
-    if "screenshot" in kinds and not page.has_failed and not is_structured(job.read_type):
+    if "screenshot" in kinds and not page.has_failed and job.has_page_pictures:
         size = {"x": 0.0, "y": 0.0, "w": page.items["page_width"], "h": page.items["page_height"]}
         yield _image(f"page_{page.number}.jpg", size, "full_page_screenshot", PAGE_DPI)
     if not kinds & {"layout", "embedded"}:

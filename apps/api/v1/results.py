@@ -141,7 +141,7 @@ class SpreadsheetResult(ResultView):
 class PdfResult(ResultView):
     @_describe("pdf_result", OpenApiResponse(bytes, "A PDF"), PDF)
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
-        """Return the document that was read, if it is a PDF and the job has a result."""
+        """Return the document as a PDF, if it is one or was converted or printed to one, and the job has a result."""
         job = find_job(project_of(request), job_id)
         if not job.result_folder:
             raise NotFound(_NO_RESULT)
@@ -149,10 +149,14 @@ class PdfResult(ResultView):
             raise DocumentNotFound
         found = queries.pdf_document(job)
         if found is None:
-            raise NotFound("The document is not a PDF, and none was made of it. Fetch result/markdown.")
+            raise NotFound(
+                "The document is not a PDF, and none was made of it. Fetch result/markdown. For the PDF of an office "
+                "document, send output_pdf_of_document when you parse it."
+            )
         size, content = found
-        name = f"{job.document_name}.pdf" if job.converted_key else job.document_name
-        tag = delivery.entity_tag(job.document.pk, job.document.sha256, job.converted_key)
+        made = job.converted_key if job.read_type == PDF else job.printed_key
+        name = f"{job.document_name}.pdf" if made else job.document_name
+        tag = delivery.entity_tag(job.document.pk, job.document.sha256, made)
         return delivery.file_response(request, content, size=size, name=name, media_type=PDF, tag=tag)
 
 

@@ -26,7 +26,6 @@ from apps.jobs.models import ParseJob
 from apps.jobs.stages.pictures import rendered_picture
 from apps.pages.model.blocks import EmbeddedImage
 from apps.pages.model.geometry import Box
-from apps.pages.model.media_types import is_structured
 
 IMAGES = "images/"
 JPEG = "image/jpeg"
@@ -118,7 +117,7 @@ def images_content_metadata(request: Request, job: ParseJob, names: Collection[s
 
     for page in pages_of(job) if job.document_id else ():
         number = page["page_number"]
-        if "screenshot" in wanted and page["success"] and not is_structured(job.read_type):
+        if "screenshot" in wanted and page["success"] and job.has_page_pictures:
             add(f"page_{number}.jpg", "screenshot")
         if wanted - {"screenshot"}:
             for picture in pictures_on(page):

@@ -38,7 +38,7 @@ _GROUNDED = "grounded_items"
 DOCLING = "docling.json"
 """The result as a DoclingDocument, made from its items for each request."""
 DOCUMENT_PDF = "document.pdf"
-"""The document that was read, if it is a PDF: as it was uploaded, or converted."""
+"""The document as a PDF: as it was uploaded, converted or printed."""
 _FILES = {
     **SECTIONS,
     **JOINED,
@@ -125,7 +125,7 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
             found[name] = ResultContentMetadata(
                 size_bytes=job.document.size_bytes, presigned_url=links.origin(request) + path
             )
-        elif name == _PDF and job.parsed_options.saves_pdf and job.converted_key and (pdf := queries.pdf_document(job)):
+        elif name == _PDF and job.parsed_options.saves_pdf and (pdf := queries.pdf_document(job)):
             pdf[1].close()
             path = links.signed_result_path(job.pk, DOCUMENT_PDF, seconds=settings.SIGNED_URL_SECONDS)
             found[name] = ResultContentMetadata(size_bytes=pdf[0], presigned_url=links.origin(request) + path)

@@ -110,6 +110,7 @@ class ParseJobAdmin(ReadOnlyAdmin):
                         "document_name",
                         "media_type",
                         "converted_type",
+                        "printed_pages",
                         "project",
                         "api_key",
                         "state",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from django.conf import settings
@@ -16,6 +17,9 @@ from apps.jobs.scheduling.dispatch import dispatch_pages_of, make_page_steps, st
 from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.states import NEXT_STAGE, OPEN_STEPS, JobState, PageState, Stage
 from apps.jobs.workflow import ANNOTATION_QUEUE
+from apps.pages.model.warnings import describe
+
+NOT_PRINTED = "not_printed"
 
 
 def advance_if_done(*, job_id: str, stage: Stage) -> None:
@@ -59,6 +63,23 @@ def enter_stage(job: ParseJob, stage: Stage) -> None:
     """Start the next stage of a running job as one step of the whole job, inside the caller's transaction."""
     move_to_stage(job.pk, stage)
     start_job_step(job=job, stage=stage)
+
+
+def end_print(job: ParseJob, *, printed_key: str = "", reason: str = "") -> None:
+    """Split a job again whose document was printed, or could not be, inside the caller's transaction.
+
+    Without a key the job has a warning with the ``reason``.
+    """
+    if not printed_key:
+        job.warnings = [*job.warnings, not_printed(reason)]
+    deadline_at = Now() + timedelta(seconds=settings.MAX_JOB_SECONDS)
+    move_to_stage(job.pk, Stage.SPLIT, warnings=job.warnings, printed_key=printed_key, deadline_at=deadline_at)
+    start_job_step(job=job, stage=Stage.SPLIT)
+
+
+def not_printed(reason: str) -> dict[str, str]:
+    """Return the warning of a job whose document could not be printed."""
+    return {"code": NOT_PRINTED, "detail": f"{describe(NOT_PRINTED)} The reason: {reason}"}
 
 
 def annotate_or_assemble(job: ParseJob) -> None:

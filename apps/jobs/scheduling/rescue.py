@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from apps.jobs import workflow
 from apps.jobs.models import JobPage, ParseJob, Step
 from apps.jobs.scheduling import workers
-from apps.jobs.scheduling.advance import advance_job
+from apps.jobs.scheduling.advance import advance_job, end_print
 from apps.jobs.scheduling.claims import end_job, fail_pages, reclaim
 from apps.jobs.scheduling.dispatch import dispatch_again, dispatch_due, is_paused
 from apps.jobs.scheduling.leader_lock import acquire_leader_lock
@@ -67,6 +67,11 @@ def rescue_jobs(*, accept_written_answer: Callable[[Step], bool], reclaims: bool
     # GRACE fails as a whole. Jobs that wait for a paused queue are left alone: ``resume`` extends their deadlines.
     paused = Step.objects.filter(job_id=OuterRef("pk"), queue__in=paused_names(), state=StepState.PENDING, sent_at=None)
     overdue = ParseJob.objects.filter(~Exists(paused), state__in=OPEN_JOBS, deadline_at__lt=Now())
+    for job in overdue.filter(stage=Stage.CONVERT, document_pages__isnull=False)[:BATCH]:  # the pages can be read
+        with transaction.atomic():
+            if move_steps(Step.objects.filter(job=job, stage=job.stage), StepMove.EXPIRE):
+                end_print(job, reason="No worker of the queue convert printed it in time.")
+                found.overdue += 1
     for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[*NEXT_STAGE, Stage.ASSEMBLE]))[:BATCH]:
         with transaction.atomic():
             found.overdue += end_job(job.pk, JobState.FAILED, error=DeadlineExceeded())

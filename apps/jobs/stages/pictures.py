@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from apps.documents import storage
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.step_work import local_document, password_of, reader_limits
 from apps.pages.model.blocks import EmbeddedImage, Page
 from apps.pages.model.geometry import NO_BOX, Box
+from apps.pages.model.media_types import PDF
 from apps.parsing.page_pictures import DocumentPictures
 
 
@@ -20,13 +22,26 @@ def rendered_picture(
     """Return a page, or the part of it in ``box``, as a JPEG. Raise PageError, DocumentGone if the file was deleted.
 
     ``width`` and ``height`` of the page and ``box`` are in points, of the page as displayed. ``embedded``: the image
-    file inside an office document to return instead.
+    file inside an office document to return instead. Slides are shown as they were printed.
     """
     page = Page(number, width, height)
-    with document_pictures(job) as pictures:
+    is_printed = embedded is None and job.has_printed_slides
+    with printed_slides(job) if is_printed else document_pictures(job) as pictures:
         if embedded is not None:
             return pictures.picture(page, NO_BOX, embedded)
         return pictures.page(page) if box is None else pictures.region(page, box)
+
+
+def printed_slides(job: ParseJob) -> DocumentPictures:
+    """Return the pictures of the slides of the job's presentation, as they were printed. Close it."""
+    return DocumentPictures(
+        job.document_id,
+        password=None,  # the printed document has none
+        media_type=PDF,
+        limits=reader_limits(),
+        should_stop=lambda: False,
+        open_document=lambda _document_id: storage.local_file(job.printed_key),
+    )
 
 
 def document_pictures(job: ParseJob) -> DocumentPictures:

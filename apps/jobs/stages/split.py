@@ -1,7 +1,7 @@
 """Split: find out the type and the page count of a document, and create the rows for its pages.
 
 A short document is read in the same pass and goes straight to OCR or to assembly. A long one is extracted in ranges.
-One that must be converted is split again after its conversion.
+One that must be converted or printed is split again afterwards.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ from django.db.models.functions import Now
 from apps.documents import storage
 from apps.jobs.models import JobPage, ParseJob
 from apps.jobs.scheduling.admission import allow_pages
+from apps.jobs.scheduling.advance import not_printed
 from apps.jobs.scheduling.claims import Claim, claim_step, complete, create_claimed_step, renewed_lease, snooze
 from apps.jobs.scheduling.dispatch import dispatch_due_if_any, dispatch_pages_of
 from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.stages import long_documents
 from apps.jobs.stages.annotations.copied_pages import copy_pages, must_read_again, source_of, wanted_pages_of
 from apps.jobs.stages.assemble import write_result
-from apps.jobs.stages.convert import begin_conversion
+from apps.jobs.stages.convert import NO_CONVERTER, begin_conversion, begin_print, has_converter, needs_print
 from apps.jobs.stages.extract import make_ranges
 from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize, reason_for_ocr
 from apps.jobs.stages.step_work import local_document, password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
-from apps.pages.model.conversions import conversion_of
+from apps.pages.model.conversions import conversion_of, has_slides
 from apps.pages.model.document_facts import NAMED_FACTS, DocumentFacts
+from apps.pages.model.errors import ConversionFailed, DocumentError, PageError
+from apps.pages.model.media_types import PDF
 from apps.pages.model.page_numbers.ranges import last_page, parse_page_ranges
 from apps.pages.model.warnings import describe
 from apps.pages.sandbox import client
@@ -70,6 +73,13 @@ def _split(claim: Claim) -> None:
         begin_conversion(claim, facts)
         return
     numbers = of_source or wanted_pages(job, facts.page_count)
+    media_type = job.media_type if job.converted_key else facts.media_type
+    if needs_print(job, media_type):
+        if has_converter():
+            begin_print(claim, facts, media_type=media_type)
+            return
+        job.warnings = [*job.warnings, not_printed(NO_CONVERTER)]
+    _check_print(claim)
     if of_source is None:
         allow_pages(job, len(numbers))
     if pages is not None:
@@ -86,6 +96,24 @@ def _split(claim: Claim) -> None:
             make_ranges(job, numbers)
             _record_facts(job, facts, stage=Stage.EXTRACT, pages=len(numbers))
         dispatch_pages_of(job, Stage.EXTRACT)
+
+
+def _check_print(claim: Claim) -> None:
+    """Count the pages of the printed document. A job whose print cannot be opened has none, and a warning."""
+    job = claim.job
+    if not job.printed_key or job.printed_pages is not None:
+        return
+    try:
+        with storage.local_file(job.printed_key) as path:
+            reader = client.shared_reader()
+            printed = reader.inspect(path, limits=reader_limits(), should_stop=claim.lease.is_lost)
+        if printed.media_type != PDF:
+            raise ConversionFailed
+    except (DocumentError, PageError) as error:
+        job.printed_key = ""
+        job.warnings = [*job.warnings, not_printed(error.detail)]
+    else:
+        job.printed_pages = printed.page_count
 
 
 def _store_short_document(claim: Claim, facts: DocumentFacts, pages: Sequence[Page | PageFailure]) -> None:
@@ -120,11 +148,15 @@ def _store_short_document(claim: Claim, facts: DocumentFacts, pages: Sequence[Pa
 
 def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: int) -> None:
     """Move the job to the stage, and record the facts of its document and the deadline for this number of pages."""
-    codes = [*facts.warnings, *(("pages_out_of_range",) if last_page(job.target_pages) > facts.page_count else ())]
-    job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in codes)]
-    job.page_count = pages
+    job.page_count, job.document_pages = pages, facts.page_count
     if not job.converted_key:
         job.media_type = facts.media_type
+    codes = [*facts.warnings]
+    if last_page(job.target_pages) > facts.page_count:
+        codes.append("pages_out_of_range")
+    if "screenshot" in job.parsed_options.images_to_save and not (job.has_page_pictures or _lacks_print(job)):
+        codes.append("screenshots_left_out")
+    job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in codes)]
     for name in NAMED_FACTS:
         if known := getattr(facts, name):
             job.result_facts = {**job.result_facts, name: msgspec.to_builtins(known)}
@@ -135,12 +167,19 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
         job.pk,
         stage,
         media_type=job.media_type,
-        document_pages=facts.page_count,
+        document_pages=job.document_pages,
         page_count=pages,
+        printed_key=job.printed_key,
+        printed_pages=job.printed_pages,
         warnings=job.warnings,
         result_facts=job.result_facts,
         deadline_at=Now() + timedelta(seconds=min(base + per_page * pages, settings.MAX_JOB_SECONDS)),
     )
+
+
+def _lacks_print(job: ParseJob) -> bool:
+    """Return whether slides have no screenshots because they were not printed, which has a warning of its own."""
+    return has_slides(job.media_type) and not job.printed_key
 
 
 def wanted_pages(job: ParseJob, page_count: int) -> Sequence[int]:

@@ -82,6 +82,15 @@ def local_document(job: ParseJob) -> Iterator[Path]:
         yield path
 
 
+@contextmanager
+def original_document(job: ParseJob) -> Iterator[Path]:
+    """Return a path on this machine with the document as it was uploaded. Raise as ``local_document`` does."""
+    if job.document_id is None:
+        raise DocumentNotFound
+    with storage.local_file(storage.original(job.document_id)) as path:
+        yield path
+
+
 class ReadingOptions(TypedDict):
     """The arguments of the reader that options of a job decide."""
 

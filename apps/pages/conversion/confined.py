@@ -130,8 +130,9 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def load_decryption() -> None:
-    """Import what decrypts older files now: the modules may be closed to the user that the program runs as."""
-    for name in ("msoffcrypto", "msoffcrypto.format.doc97", "msoffcrypto.format.ppt97"):
+    """Import what decrypts files now: the modules may be closed to the user that the program runs as."""
+    formats = (f"msoffcrypto.format.{name}" for name in ("doc97", "ppt97", "xls97", "ooxml"))
+    for name in ("msoffcrypto", *formats, "xml.dom.expatbuilder"):
         importlib.import_module(name)
     for encoding in ("utf-16-le", "utf-16", "latin-1", "cp1252", "ascii"):
         codecs.lookup(encoding)

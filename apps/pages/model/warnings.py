@@ -9,6 +9,14 @@ _SENTENCES = {
         "The document was converted to a current format by LibreOffice, and that was read. Compare what is important "
         "with the document: its layout and fields may differ."
     ),
+    "not_printed": (
+        "The document was not printed to PDF, so it has no output PDF, and slides have no screenshots. Parse it again "
+        "where LibreOffice and a worker of the queue convert run, or save it as a PDF and send that."
+    ),
+    "screenshots_left_out": (
+        "The pages of this document have no screenshots: only slides, and pages of PDFs and of pictures have. Ask for "
+        "the document as a PDF (output_options.save_output_pdf)."
+    ),
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Invalid characters were removed or replaced.",
     "encoding_guessed": "The encoding of the text is not stated and was guessed; check letters with accents.",

@@ -61,7 +61,8 @@ def copy_pages(claim: Claim, source: ParseJob) -> None:
         raise SourceGone from None
     if batch:
         _store(claim, batch)
-    converted_key = _copy_of_document(claim, source)
+    converted_key = _copied(source.converted_key, storage.converted_document(job.pk, attempt=claim.attempt))
+    printed_key = _copied(source.printed_key, storage.printed_document(job.pk, attempt=claim.attempt))
     with transaction.atomic():
         if not complete(claim):
             return
@@ -72,6 +73,8 @@ def copy_pages(claim: Claim, source: ParseJob) -> None:
             "document_pages": source.document_pages,
             "converted_key": converted_key,
             "converted_type": source.converted_type,
+            "printed_key": printed_key,
+            "printed_pages": source.printed_pages,
         }
         move_to_stage(job.pk, Stage.ANNOTATE, page_count=len(rows), result_facts=facts, **columns)
         job.refresh_from_db()
@@ -87,13 +90,12 @@ def wanted_pages_of(job: ParseJob, source: ParseJob) -> Sequence[int]:
     return numbers[: job.max_pages]
 
 
-def _copy_of_document(claim: Claim, source: ParseJob) -> str:
-    """Copy the converted document of the source. Return its key; "" if it has none. Raise SourceGone."""
-    if not source.converted_key:
+def _copied(source_key: str, key: str) -> str:
+    """Copy a file of the source to ``key`` and return that; "" if the source has no such file. Raise SourceGone."""
+    if not source_key:
         return ""
-    key = storage.converted_document(claim.job.pk, attempt=claim.attempt)
     try:
-        with storage.open_for_reading(source.converted_key) as content:
+        with storage.open_for_reading(source_key) as content:
             storage.write(key, content)
     except FileNotFoundError:
         raise SourceGone from None

@@ -1,0 +1,205 @@
+"""An office document is printed to PDF if its job asks for the PDF, or for screenshots of slides."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+from django.utils import timezone
+from rest_framework.request import Request
+
+from apps.api.v2.images import images_content_metadata
+from apps.api.v2.result_files import content_metadata, open_file
+from apps.documents import storage
+from apps.jobs import queries
+from apps.jobs.commands.delete import delete_job
+from apps.jobs.models import PageAttempt, ParseJob, Step
+from apps.jobs.scheduling import claims
+from apps.jobs.scheduling.claims import reclaim_from_lost_worker
+from apps.jobs.stages.pictures import rendered_picture
+from apps.jobs.states import JobState, Stage
+from apps.pages.model.errors import PageError
+from tests.documents.long import long_document
+from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
+from tests.unit.pages.conversion.fake_office import fake_office, open_folder
+from tests.unit.pages.office.older_workbooks import compound
+from tests.unit.pages.office.test_docx import docx
+from tests.unit.pages.office.test_presentations import deck, shape, slide
+
+MakeOffice = Callable[[str], None]
+PDF = {"output_options": {"save_output_pdf": True}}
+SCREENSHOTS = {"output_options": {"images_to_save": ["screenshot"]}}
+
+
+@pytest.fixture
+def office(settings: Any) -> Iterator[MakeOffice]:
+    """A function that puts a script in LibreOffice's place."""
+    settings.SHORT_ROAD_PAGES = 16
+    with open_folder() as folder:
+
+        def make(body: str) -> None:
+            settings.CONVERTER = str(fake_office(folder, body))
+
+        yield make
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> bytes:
+    return docx(tmp_path / "letter.docx", "<w:p><w:r><w:t>Dear Ann</w:t></w:r></w:p>").read_bytes()
+
+
+@pytest.fixture
+def slides(tmp_path: Path) -> bytes:
+    return deck(tmp_path / "deck.pptx", slide(shape("Plan")), slide(shape("Figures"))).read_bytes()
+
+
+def writes(content: bytes) -> str:
+    return f'echo {base64.b64encode(content).decode()} | base64 -d >"$out/document.$suffix"'
+
+
+def codes(job: ParseJob) -> list[str]:
+    return [warning["code"] for warning in job.warnings]
+
+
+def markdown(job: ParseJob) -> str:
+    source = queries.open_result(job, "markdown.md")
+    assert source is not None
+    with source:
+        return source.read().decode()
+
+
+def output_pdf(job: ParseJob) -> bytes | None:
+    found = open_file(job, "document.pdf")
+    if found is None:
+        return None
+    with found[1] as content:
+        return content.read()
+
+
+def test_a_letter_is_printed_and_read_from_its_structure(submit: Submit, office: MakeOffice, letter: bytes) -> None:
+    printed = long_document(2)
+    office(writes(printed))
+    job = run(submit(letter, options=PDF))
+
+    assert (job.state, markdown(job), codes(job)) == (JobState.SUCCEEDED, "Dear Ann\n", [])
+    assert (job.document_pages, job.printed_pages, job.has_page_pictures) == (1, 2, False)
+    assert output_pdf(job) == printed
+    linked = content_metadata(Request(RequestFactory().get("/")), job, ["output_pdf_content_metadata"])["output_pdf"]
+    assert (linked.size_bytes, linked.exists) == (len(printed), True)
+    stages = list(PageAttempt.objects.filter(job=job).order_by("pk").values_list("stage", flat=True))
+    assert stages == [Stage.SPLIT, Stage.CONVERT, Stage.SPLIT, Stage.ASSEMBLE]
+
+    delete_job(job=job)
+    assert not storage.exists(job.printed_key)
+
+
+def test_nothing_is_printed_that_is_not_asked_for(submit: Submit, office: MakeOffice, slides: bytes) -> None:
+    office("exit 1")
+    job = run(submit(slides))
+
+    assert (job.state, job.printed_key, codes(job)) == (JobState.SUCCEEDED, "", [])
+    assert output_pdf(job) is None
+
+
+def test_printed_slides_have_screenshots(submit: Submit, office: MakeOffice, slides: bytes) -> None:
+    office(writes(long_document(2)))
+    job = run(submit(slides, options=SCREENSHOTS))
+
+    assert (job.state, codes(job), job.printed_pages) == (JobState.SUCCEEDED, [], 2)
+    listed = images_content_metadata(Request(RequestFactory().get("/")), job, ())
+    assert [(each.filename, each.category) for each in listed.images] == [
+        ("page_1.jpg", "screenshot"),
+        ("page_2.jpg", "screenshot"),
+    ]
+    first, second = (rendered_picture(job, number, 720, 540, None) for number in (1, 2))
+    assert first.startswith(b"\xff\xd8\xff")
+    assert first != second
+
+
+def test_slides_that_were_printed_otherwise_have_no_screenshots(
+    submit: Submit, office: MakeOffice, slides: bytes
+) -> None:
+    office(writes(long_document(3)))
+    job = run(submit(slides, options=SCREENSHOTS))
+
+    assert (job.state, codes(job)) == (JobState.SUCCEEDED, ["screenshots_left_out"])
+    assert images_content_metadata(Request(RequestFactory().get("/")), job, ()).total_count == 0
+    with pytest.raises(PageError):
+        rendered_picture(job, 1, 720, 540, None)
+
+
+def test_a_text_is_not_printed_for_screenshots(submit: Submit, office: MakeOffice, letter: bytes) -> None:
+    office("exit 1")
+
+    assert codes(run(submit(letter, options=SCREENSHOTS))) == ["screenshots_left_out"]
+
+
+def test_an_older_document_is_converted_and_printed(submit: Submit, office: MakeOffice, letter: bytes) -> None:
+    printed = long_document(1)
+    office(f'if [ "$suffix" = pdf ]; then {writes(printed)}; else {writes(letter)}; fi; [ "${{source##*.}}" = doc ]')
+    job = run(submit(compound("WordDocument", b"a letter"), options=PDF))
+
+    assert (job.state, markdown(job), codes(job)) == (JobState.SUCCEEDED, "Dear Ann\n", ["document_converted"])
+    assert (job.media_type, output_pdf(job)) == ("application/msword", printed)
+
+
+@pytest.mark.parametrize("body", ["exit 1", 'echo text >"$out/document.$suffix"', "kill -SEGV $$"])
+def test_a_job_goes_on_without_a_print(submit: Submit, office: MakeOffice, letter: bytes, body: str) -> None:
+    office(body)
+    job = run_to(submit(letter, options=PDF), Stage.CONVERT)
+    while steps := open_steps(job, Stage.CONVERT):
+        Step.objects.filter(job=job).update(not_before=None)
+        deliver(steps[0])
+
+    job = run(job)
+    assert (job.state, markdown(job), codes(job)) == (JobState.SUCCEEDED, "Dear Ann\n", ["not_printed"])
+    assert (job.printed_key, output_pdf(job)) == ("", None)
+
+
+def test_a_job_goes_on_when_workers_are_lost_at_its_print(submit: Submit, office: MakeOffice, letter: bytes) -> None:
+    office("exit 1")
+    job = run_to(submit(letter, options=PDF), Stage.CONVERT)
+    for _ in range(2):
+        (step,) = open_steps(job, Stage.CONVERT)
+        claims.start_attempt(step_id=step.pk, fence=step.fence)
+        reclaim_from_lost_worker(step_id=step.pk, fence=step.fence)
+
+    job = run(job)
+    assert (job.state, codes(job)) == (JobState.SUCCEEDED, ["not_printed"])
+    assert "stopped on it several times" in job.warnings[0]["detail"]
+
+
+def test_a_job_goes_on_when_no_worker_prints_it(submit: Submit, office: MakeOffice, letter: bytes) -> None:
+    office("exit 1")
+    job = run_to(submit(letter, options=PDF), Stage.CONVERT)
+    ParseJob.objects.filter(pk=job.pk).update(deadline_at=timezone.now() - timedelta(hours=1))
+    rescue()
+
+    job = run(job)
+    assert (job.state, codes(job)) == (JobState.SUCCEEDED, ["not_printed"])
+    assert "in time" in job.warnings[0]["detail"]
+
+
+def test_without_a_converter_the_warning_names_the_packages(submit: Submit, settings: Any, slides: bytes) -> None:
+    settings.CONVERTER = "off"
+    job = run(submit(slides, options=SCREENSHOTS))
+
+    assert (job.state, codes(job)) == (JobState.SUCCEEDED, ["not_printed"])
+    assert "apt-get install libreoffice-writer-nogui" in job.warnings[0]["detail"]
+    assert not PageAttempt.objects.filter(job=job, stage=Stage.CONVERT).exists()
+
+
+def test_a_job_that_copies_pages_copies_the_print(submit: Submit, office: MakeOffice, slides: bytes) -> None:
+    office(writes(long_document(2)))
+    hidden = {"processing_options": {"ignore": {"ignore_hidden_text": True}}}
+    source = run(submit(slides, options=SCREENSHOTS | hidden))
+    copy = run(submit(slides, options=hidden, source_job=source.pk))
+
+    assert copy.printed_key != source.printed_key
+    assert storage.read(copy.printed_key) == storage.read(source.printed_key)
+    assert copy.has_printed_slides
