@@ -51,5 +51,8 @@ def test_slides_are_printed(service: RunningService, tmp_path: Path) -> None:
     with service.client() as client:
         printed = client.get(answer["result_content_metadata"]["output_pdf"]["presigned_url"])
         screenshot = client.get(f"/api/v2/parse/{job_id}/images/page_2.jpg")
+        of_first_api = f"/api/v1/parsing/job/{job_id}/result"
+        also_printed, also_screenshot = (client.get(f"{of_first_api}/{name}") for name in ("pdf", "image/page_2.jpg"))
     assert printed.content.startswith(b"%PDF-")
     assert screenshot.content.startswith(b"\xff\xd8\xff")
+    assert (also_printed.content, also_screenshot.content) == (printed.content, screenshot.content)
