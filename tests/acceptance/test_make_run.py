@@ -74,7 +74,7 @@ def starter(folder: Path, logs: Path) -> Iterator[Start]:
     def start(**environment: str) -> Run:
         log = logs / f"run-{len(runs)}.log"
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        settings = {"LEAFMILL_DATA": str(folder), "PARSE_PROCESSES": "1", **ports, **environment}
+        settings = {"LEAFMILL_DATA": str(folder), "PARSE_PROCESSES": "1", "OCR_WORKER": "1", **ports, **environment}
         with log.open("wb") as out:
             popen = subprocess.Popen(
                 ["make", "-s", "run"],
@@ -123,8 +123,9 @@ def running(shared_start: Start) -> Run:
     """A run that the tests share until one of them ends it; starting one takes most of a test's time."""
     run = shared_start()
     run.wait_for_output("Leafmill is ready")
-    # Supervisor, broker, web, Flower, two workers; below them the web child, a pool child and its reader.
-    wait_for(lambda: len(run.members()) == 9, "all processes run", seconds=30)
+    # Supervisor, broker, web, Flower, workers of documents, OCR, models and housekeeping; below them the web child, a
+    # pool child and its reader, and an OCR child.
+    wait_for(lambda: len(run.members()) == 12, "all processes run", seconds=30)
     return run
 
 
