@@ -66,8 +66,9 @@ jobs_on_postgres() {
 }
 
 # These tests prove what becomes of pages, answers and options, which depends on no database.
-OF_CONTENT=$(printf 'tests/integration/jobs/test_%s.py ' answer_check crop_box dialects estimates hidden_text \
-    obedient_models ocr_stage pictures_read second_look table_options traces)
+OF_CONTENT=$(printf 'tests/integration/jobs/test_%s.py ' annotations answer_check budget_waits conversion crop_box dialects \
+    estimates hidden_text model_stage obedient_models ocr_stage pictures_read printing second_look small_model \
+    table_options traces)
 LONG_ON_SQLITE=tests/integration/jobs/test_removal.py::test_a_process_killed_during_clean_up_leaves_nothing_behind
 
 jobs_on_sqlite() {
@@ -101,8 +102,9 @@ embedded() {
     run_tier "acceptance, embedded backends" -k embedded $(printf -- '--ignore=%s ' $OTHERS) tests/acceptance
 }
 
-# What these tests prove does not depend on the broker; they run on the embedded backends.
-ON_ONE_BACKEND=$(printf 'tests/acceptance/test_%s.py ' command_line retention)
+# What these tests prove does not depend on the broker; they run on the embedded backends. Quotas are in Valkey on all.
+ON_ONE_BACKEND=$(printf 'tests/acceptance/%s.py ' test_command_line test_retention models/test_quotas models/test_safety \
+    models/test_unavailable_providers)
 
 rabbitmq() {
     run_tier "acceptance, other backends" -k "not embedded" $(printf -- '--ignore=%s ' $OTHERS $ON_ONE_BACKEND) \
