@@ -113,7 +113,7 @@ rabbitmq() {
 
 # The longest tiers first, so that both lanes end at about the same time.
 run_in_lanes set_up unit_pages unit_others &&
-    run_in_lanes rabbitmq jobs_on_postgres integration other_programs jobs_on_sqlite embedded faults documentation deployment
+    run_in_lanes integration other_programs jobs_on_postgres embedded rabbitmq jobs_on_sqlite faults deployment documentation
 status=$?
 
 echo "--- all tiers"

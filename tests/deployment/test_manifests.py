@@ -33,7 +33,7 @@ def test_keda_accepts_its_objects(manifests: list[Manifest]) -> None:
         ["node", str(HERE / "validate_keda.mjs")], input=json.dumps(objects), capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert len(objects) == 7
+    assert len(objects) == 8
 
 
 def test_the_validation_refuses_an_unknown_name() -> None:

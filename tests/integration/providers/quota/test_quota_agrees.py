@@ -142,7 +142,7 @@ class Both:
             quota.reset(self.quotas[index].key, now=self.now)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     limited=st.lists(limits, min_size=QUOTAS, max_size=QUOTAS), operations=st.lists(operation, min_size=15, max_size=60)
 )
