@@ -24,12 +24,14 @@ DECIDED_ELSEWHERE = frozenset(
         *("document_corrupt", "document_empty", "document_encrypted", "image_too_large", "no_page_picture"),
     }
 )
-# Rules that a JSON schema cannot state: a token belongs to a list, an id to an object, a range does not go backwards,
-# an expression has RE2's syntax, a rule has a trigger, a secret is not saved, margins leave something of the page.
+# Rules that a JSON schema cannot state: a token belongs to a list, an id to an object, a range does not go backwards, a
+# time is one that databases store, an address is one of a network, an expression is one of RE2, a rule has a trigger,
+# a secret is not saved, margins leave something of the page.
 BEYOND_SCHEMAS = re.compile(
     r"page_token|.*providers|(config\.job\.)?configuration_id|.*target_pages|.*_regexp(_mode)?|.*regexp_in_page(_mode)?"
     r"|(parameters\.)?crop_box\.(bottom|right)|bbox_(bottom|right)|bounding_box"
-    r"|allowed_addresses|.*auto_mode_configuration(_json)?(\.\d+)?|.*webhook_headers.*|parameters\..*(password|webhook_signing_secret)"
+    r"|allowed_addresses|\w+_on_or_(after|before)|.*auto_mode_configuration(_json)?(\.\d+)?|.*webhook_headers.*"
+    r"|parameters\..*(password|webhook_signing_secret)"
 )
 
 
