@@ -105,7 +105,9 @@ def parsed_scan_and_flower(service: RunningService) -> Watched:
 
     def has_all_events() -> bool:
         done = [task["name"] for task in watched.found("/tasks?name=none OR state:SUCCESS")]
-        return (done.count("accept_ocr"), done.count("recognize_page"), done.count("assemble_document")) == (2, 2, 1)
+        # A page whose lease ends while a slow OCR worker starts is recognized again.
+        pages = min(done.count("accept_ocr"), done.count("recognize_page"))
+        return pages >= 2 and done.count("assemble_document") == 1
 
     # Each worker sends its events once a second.
     wait_for(has_all_events, "Flower has the events of all workers", seconds=30, pause=0.2)
@@ -169,7 +171,8 @@ def test_an_attempt_links_to_its_own_task(watched: Watched) -> None:
     of_attempts = [unescape(address) for address in ADDRESS.findall(page_of_job(watched))[1:]]
     names = [sorted(task["name"] for task in watched.found(address)) for address in of_attempts]
 
-    assert names.count(["accept_ocr", "recognize_page", "render_page"]) == 2
+    chain = {"accept_ocr", "recognize_page", "render_page"}
+    assert sum(chain <= set(each) <= {*chain, "ocr_alive"} for each in names) >= 2
     assert names.count(["split_document"]) == names.count(["assemble_document"]) == 1
 
 
