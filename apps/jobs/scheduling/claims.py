@@ -23,6 +23,7 @@ from apps.core.database_connections import borrowed_connection, retried_on_confl
 from apps.jobs import webhook_events, workflow
 from apps.jobs.models import AttemptOutcome, JobPage, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import job_traces, retention
+from apps.jobs.scheduling.advance import end_print
 from apps.jobs.scheduling.leases import Lease, lease_renewer
 from apps.jobs.scheduling.moves import move_jobs, move_pages, move_steps
 from apps.jobs.states import JobState, PageState, Stage, StepMove, StepState
@@ -206,7 +207,10 @@ def fail(claim: Claim, *, error_code: str) -> bool:
 
 
 def discard(claim: Claim, error: ParseError) -> None:
-    """Fail the step, and with it its pages, or the job if it is a step of the whole job. It is not retried."""
+    """Fail the step, and with it its pages, or the job if it is a step of the whole job. It is not retried.
+
+    A job goes on without its print.
+    """
     with transaction.atomic():
         if fail(claim, error_code=error.code):
             _fail_work_of(claim.step, error)
@@ -329,9 +333,11 @@ def reclaim(step: Step) -> bool:
 
 
 def _fail_work_of(step: Step, error: ParseError) -> None:
-    """Fail the pages of the step, or the job if it is a step of the whole job."""
+    """Fail the pages of the step, or the job if it is a step of the whole job. End a print: it never fails the job."""
     if step.first_page:
         fail_pages(pages_of(step), error)
+    elif step.job.is_printing:
+        end_print(step.job, reason=error.detail)
     else:
         end_job(step.job_id, JobState.FAILED, error=error)
 

@@ -67,12 +67,14 @@ def rescue_jobs(*, accept_written_answer: Callable[[Step], bool], reclaims: bool
     # GRACE fails as a whole. Jobs that wait for a paused queue are left alone: ``resume`` extends their deadlines.
     paused = Step.objects.filter(job_id=OuterRef("pk"), queue__in=paused_names(), state=StepState.PENDING, sent_at=None)
     overdue = ParseJob.objects.filter(~Exists(paused), state__in=OPEN_JOBS, deadline_at__lt=Now())
-    for job in overdue.filter(stage=Stage.CONVERT, document_pages__isnull=False)[:BATCH]:  # the pages can be read
+    printing = Q(stage=Stage.CONVERT, document_pages__isnull=False)  # a print never fails a job: its pages can be read
+    late = Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[*NEXT_STAGE, Stage.ASSEMBLE])
+    for job in overdue.filter(printing)[:BATCH]:
         with transaction.atomic():
             if move_steps(Step.objects.filter(job=job, stage=job.stage), StepMove.EXPIRE):
                 end_print(job, reason="No worker of the queue convert printed it in time.")
                 found.overdue += 1
-    for job in overdue.filter(Q(deadline_at__lt=Now() - GRACE) | ~Q(stage__in=[*NEXT_STAGE, Stage.ASSEMBLE]))[:BATCH]:
+    for job in overdue.exclude(printing).filter(late)[:BATCH]:
         with transaction.atomic():
             found.overdue += end_job(job.pk, JobState.FAILED, error=DeadlineExceeded())
     for job in overdue.filter(stage__in=NEXT_STAGE)[:BATCH]:

@@ -102,11 +102,7 @@ def _convert(claim: Claim) -> None:
     if conversion is None or program is None:
         raise missing_here()
     key = storage.converted_document(job.pk, attempt=claim.attempt)
-    try:
-        _store_converted(claim, conversion, program, key)
-    except Stopped:
-        with transaction.atomic():
-            complete(claim)  # records the attempt as refused: the claim was lost
+    if not _store_converted(claim, conversion, program, key):
         return
     with transaction.atomic():
         is_accepted = complete(claim)
@@ -120,29 +116,42 @@ def _convert(claim: Claim) -> None:
         storage.delete(key)
 
 
-def _store_converted(claim: Claim, conversion: Conversion, program: Path, key: str) -> None:
-    """Convert the uploaded document and store the result under ``key``. Raise as ``converted`` and storage do."""
+def _store_converted(claim: Claim, conversion: Conversion, program: Path, key: str) -> bool:
+    """Convert the uploaded document and store the result under ``key``. Return False if the claim was lost meanwhile.
+
+    Raise the errors of ``converted`` and of storage.
+    """
     job = claim.job
     limits = ConverterLimits(
         wall_seconds=settings.CONVERTER_SECONDS, memory_bytes=settings.CONVERTER_MEMORY_MB * 1024 * 1024
     )
-    with (
-        original_document(job) as document,
-        converted(
-            document,
-            conversion,
-            program=program,
-            password=password_of(job),
-            limits=limits,
-            should_stop=claim.lease.is_lost,
-        ) as path,
-        path.open("rb") as content,
-    ):
-        storage.write(key, content)
+    try:
+        with (
+            original_document(job) as document,
+            converted(
+                document,
+                conversion,
+                program=program,
+                password=password_of(job),
+                limits=limits,
+                should_stop=claim.lease.is_lost,
+            ) as path,
+            path.open("rb") as content,
+        ):
+            storage.write(key, content)
+    except Stopped:
+        with transaction.atomic():
+            complete(claim)  # records the attempt as refused: the claim was lost
+        return False
+    return True
 
 
 def _print(claim: Claim) -> None:
-    """Print the uploaded document. Raise errors of storage, and others until the last start of the step."""
+    """Print the uploaded document and split the job again.
+
+    Raise errors that a retry may fix; on the last start of the step print nothing, so that the job goes on with the
+    warning.
+    """
     job = claim.job
     key, reason = storage.printed_document(job.pk, attempt=claim.attempt), ""
     conversion = print_of(job.media_type, hidden_slides=job.parsed_options.reads_hidden_slides)
@@ -152,12 +161,8 @@ def _print(claim: Claim) -> None:
             reason = NO_PROGRAM
         elif claim.step.starts >= settings.MAX_STARTS:
             reason = "LibreOffice, or a worker, stopped on it several times."
-        else:
-            _store_converted(claim, conversion, program, key)
-    except Stopped:
-        with transaction.atomic():
-            complete(claim)  # records the attempt as refused: the claim was lost
-        return
+        elif not _store_converted(claim, conversion, program, key):
+            return
     except (DocumentError, ReaderNotConfined) as error:
         reason = error.detail
     with transaction.atomic():

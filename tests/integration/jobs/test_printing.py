@@ -20,6 +20,7 @@ from apps.jobs import queries
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.models import PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import claims
+from apps.jobs.scheduling import rescue as scheduling_rescue
 from apps.jobs.scheduling.claims import reclaim_from_lost_worker
 from apps.jobs.stages.pictures import rendered_picture
 from apps.jobs.states import JobState, Stage
@@ -172,6 +173,34 @@ def test_a_job_goes_on_when_workers_are_lost_at_its_print(submit: Submit, office
     job = run(job)
     assert (job.state, codes(job)) == (JobState.SUCCEEDED, ["not_printed"])
     assert "stopped on it several times" in job.warnings[0]["detail"]
+
+
+def test_a_job_goes_on_when_a_worker_is_lost_at_the_last_start_of_its_print(
+    submit: Submit, office: MakeOffice, letter: bytes, settings: Any
+) -> None:
+    office("exit 1")
+    settings.MAX_STARTS = 2
+    job = run_to(submit(letter, options=PDF), Stage.CONVERT)
+    while steps := open_steps(job, Stage.CONVERT):
+        claims.start_attempt(step_id=steps[0].pk, fence=steps[0].fence)
+        reclaim_from_lost_worker(step_id=steps[0].pk, fence=steps[0].fence)
+
+    job = run(job)
+    assert (job.state, markdown(job), codes(job)) == (JobState.SUCCEEDED, "Dear Ann\n", ["not_printed"])
+
+
+def test_many_overdue_prints_fail_no_job(
+    submit: Submit, office: MakeOffice, letter: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office("exit 1")
+    monkeypatch.setattr(scheduling_rescue, "BATCH", 1)
+    jobs = [run_to(submit(letter, options=PDF), Stage.CONVERT) for _ in range(2)]
+    ParseJob.objects.update(deadline_at=timezone.now() - timedelta(hours=1))
+    for _ in jobs:
+        rescue()
+
+    ended = [run(job) for job in jobs]
+    assert [(job.state, codes(job)) for job in ended] == [(JobState.SUCCEEDED, ["not_printed"])] * 2
 
 
 def test_a_job_goes_on_when_no_worker_prints_it(submit: Submit, office: MakeOffice, letter: bytes) -> None:
