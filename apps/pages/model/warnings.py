@@ -30,6 +30,9 @@ _SENTENCES = {
         "Pictures in formats that are not read, such as EMF, WMF and SVG, have no image. Save them in the document as "
         "PNG or JPEG."
     ),
+    "linked_pictures_left_out": (
+        "The picture shows files from outside of it, which are never opened. Embed them and send it again."
+    ),
     "comments_left_out": (
         "Comments on the text were left out. Ask for them (output_options.markdown.annotate_revisions; on the command "
         "line --option annotate_revisions)."

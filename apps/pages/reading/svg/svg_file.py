@@ -22,7 +22,7 @@ MAX_SIDE_RATIO = 200
 MAX_TITLE_CHARACTERS = 300
 _DEFAULT_WIDTH, _DEFAULT_HEIGHT = 300.0, 150.0
 _POINTS_PER_PIXEL = 0.75
-_UNITS = {
+UNITS = {
     "": 1.0,
     "px": 1.0,
     "pt": 4 / 3,
@@ -33,6 +33,7 @@ _UNITS = {
     "em": 16.0,
     "ex": 8.0,
 }
+"""Units of lengths in pixels (1/96 inch), for letters of the usual size."""
 _LENGTH = re.compile(r"\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*([a-z]*)\s*")
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+[^\[>]*(?:\[(.*?)\]\s*)?>", re.DOTALL | re.IGNORECASE)
 _ENTITY = re.compile(r"""<!ENTITY\s+([\w.-]{1,60})\s+["']([^"'&%<]{0,200})["']\s*>""")
@@ -145,7 +146,7 @@ def _length(text: str | None) -> float:
     """Return a length in pixels (1/96 inch), 0 for a share of the window and for what is no length."""
     found = _LENGTH.fullmatch((text or "").lower())
     try:
-        length = float(found[1]) * _UNITS.get(found[2], 0.0) if found else 0.0
+        length = float(found[1]) * UNITS.get(found[2], 0.0) if found else 0.0
     except ValueError:
         return 0.0
     return length if 0 < length < 1e9 else 0.0

@@ -9,10 +9,11 @@ import msgspec
 from apps.pages.model.blocks import Block, BlockType, Page
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.geometry import Margins
+from apps.pages.model.ocr_reasons import NO_TEXT_LAYER, TEXT_IN_PICTURE
 from apps.pages.reading.svg import svg_file, svg_text
 from apps.pages.reading.svg.svg_file import MEDIA_TYPE, SvgFile
 
-INCOMPLETE, HIDDEN_TEXT, CUT = "pictures_not_read", "hidden_text", "text_truncated"
+INCOMPLETE, HIDDEN_TEXT, CUT = "linked_pictures_left_out", "hidden_text", "text_truncated"
 MAX_HIDDEN_CHARACTERS = 10_000
 
 
@@ -46,5 +47,5 @@ def read_page(path: str, margins: Margins | None = None) -> Page:
     hidden = "\n".join(text.hidden)[:MAX_HIDDEN_CHARACTERS]
     if hidden:
         page = msgspec.structs.replace(page, hidden=tuple(hidden.split("\n")), warnings=(*page.warnings, HIDDEN_TEXT))
-    reason = "text_in_picture" if has_pictures else ""
-    return msgspec.structs.replace(page, needs_ocr=reason if texts else "no_text_layer")
+    reason = TEXT_IN_PICTURE if has_pictures else ""
+    return msgspec.structs.replace(page, needs_ocr=reason if texts else NO_TEXT_LAYER)

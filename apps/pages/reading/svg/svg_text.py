@@ -13,7 +13,7 @@ from apps.pages.model.blocks import Block, BlockType, Line
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office.xml_parts import Element, local_name
-from apps.pages.reading.svg.svg_file import SvgFile
+from apps.pages.reading.svg.svg_file import UNITS, SvgFile
 
 MAX_TEXTS = 20_000
 MAX_EDGE_SHIFT, MAX_LINE_STEP = 0.3, 1.7
@@ -21,6 +21,7 @@ MAX_EDGE_SHIFT, MAX_LINE_STEP = 0.3, 1.7
 MIN_GAP, MAX_SHIFT = 0.2, 0.6
 MAX_PLACE = 1e6
 MAX_DEPTH, MAX_USES = 100, 5_000
+MAX_STYLE_CHARACTERS, MAX_FONT_CHARACTERS = 500_000, 500
 _ADVANCE = 0.52  # of the size, the mean of letters in usual fonts
 _WIDE_ADVANCE = 1.0  # of Chinese, Japanese and Korean characters
 _ASCENT, _DESCENT = 0.8, 0.2
@@ -28,9 +29,8 @@ _DEFAULT_SIZE = 16.0
 _NOT_DRAWN = frozenset(
     ("defs", "symbol", "clipPath", "mask", "pattern", "marker", "metadata", "title", "desc", "style")
 )
-_TRANSFORM = re.compile(r"(matrix|translate|scale|rotate|skewX|skewY)\s*\(([^)]*)\)")
+_TRANSFORM = re.compile(r"(matrix|translate|scale|rotate|skewX|skewY)\s*\(([^()]*)\)")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _NAMED_SIZES = {"xx-small": 9.0, "x-small": 10.0, "small": 13.0, "medium": 16.0, "large": 18.0, "x-large": 24.0}
 _READ = (
     "font-size",
@@ -39,7 +39,6 @@ _READ = (
     "text-anchor",
     "display",
     "visibility",
-    "font",
     "fill-opacity",
     "opacity",
 )
@@ -70,8 +69,9 @@ def read(picture: SvgFile) -> SvgText:
     """Return the text of the picture."""
     reader = _SvgReader(picture)
     start: Matrix = (picture.scale, 0.0, 0.0, picture.scale, picture.left, picture.top)
+    place = _SvgPlace(start, reader.styled(picture.root, {}))
     for child in picture.root:
-        reader.read(child, _SvgPlace(start, reader.styled(picture.root, {})))
+        reader.read(child, place)
     return SvgText(reader.texts[:MAX_TEXTS], reader.hidden, reader.is_cut)
 
 
@@ -145,7 +145,7 @@ class _SvgReader:
         own |= _declarations(element.get("style") or "")
         if "font-size" in own:
             own["font-size"] = str(_size(own["font-size"], float(style.get("font-size", _DEFAULT_SIZE))))
-        kept = {name: value for name, value in style.items() if name not in ("opacity",)}
+        kept = {name: value for name, value in style.items() if name != "opacity"}
         if style.get("display") == "none" or style.get("opacity") == "0":
             own["display"] = "none"
         return {**kept, **own}
@@ -199,6 +199,8 @@ class _SvgReader:
             if depth < MAX_DEPTH:
                 for text, own, place in self._parts(child, inner, at, depth + 1):
                     yield text, own, place if has_place else None
+            elif any(text.strip() for text in child.itertext()):
+                self.is_cut = True
             if child.tail:
                 yield child.tail, style, None
 
@@ -263,21 +265,15 @@ def _size(text: str, inherited: float) -> float:
     if found is None:
         return _NAMED_SIZES.get(text.strip(), inherited)
     unit = text.strip()[found.end() :].strip()
-    scale = {
-        "pt": 4 / 3,
-        "em": inherited,
-        "%": inherited / 100,
-        "mm": 96 / 25.4,
-        "cm": 96 / 2.54,
-        "rem": _DEFAULT_SIZE,
-    }.get(unit, 1.0)
+    relative = {"em": inherited, "ex": inherited / 2, "%": inherited / 100, "rem": _DEFAULT_SIZE}
+    scale = relative.get(unit) or UNITS.get(unit, 1.0)
     return min(10_000.0, max(0.01, float(found[0]) * scale))
 
 
 def _declarations(text: str) -> Style:
     pairs = (entry.partition(":") for entry in text.split(";"))
     found = {name.strip().lower(): value.strip().removesuffix("!important").strip() for name, _colon, value in pairs}
-    if (font := found.pop("font", "")) and (size := re.search(r"([\d.]+(?:px|pt|em|%))", font)):
+    if (font := found.pop("font", "")) and (size := re.search(r"([\d.]+(?:px|pt|em|%))", font[:MAX_FONT_CHARACTERS])):
         found.setdefault("font-size", size[1])
         if "bold" in font:
             found.setdefault("font-weight", "bold")
@@ -287,9 +283,10 @@ def _declarations(text: str) -> Style:
 def _rules(root: Element) -> Iterator[tuple[str, Style]]:
     """Yield the rules of style sheets for one element, class or id; others are not followed."""
     for sheet in root.iter("{*}style"):
-        for selectors, declarations in _RULE.findall((sheet.text or "")[:500_000]):
+        for rule in (sheet.text or "")[:MAX_STYLE_CHARACTERS].split("}")[:-1]:
+            *before, declarations = rule.split("{")
             style = _declarations(declarations)
-            for selector in selectors.split(","):
+            for selector in before[-1].split(",") if before else ():
                 yield re.sub(r"^\w+(?=\.)", "", selector.strip()), style
 
 

@@ -117,7 +117,7 @@ def test_other_files_and_addresses_are_not_opened(path: Path, tmp_path: Path) ->
         with pytest.raises(TimeoutError):
             server.accept()
 
-    assert "pictures_not_read" in page.warnings
+    assert page.warnings == ("linked_pictures_left_out",)
     assert Image.frombytes("L", (image.width, image.height), image.pixels).getpixel((400, 30)) == 255
 
 
@@ -149,6 +149,41 @@ def test_a_picture_that_repeats_itself_without_end_is_cut(path: Path, monkeypatc
     _facts, page = read(path, picture(groups + "<g id='own'><use xlink:href='#own'/></g>"))
 
     assert "text_truncated" in page.warnings
+
+
+@pytest.mark.parametrize(
+    ("size", "points"),
+    [("0.5in", 36), ("3pc", 36), ("4ex", 24), ("2em", 24), ("10mm", 28.35), ("150%", 18), ("9", 6.75)],
+)
+def test_every_unit_of_letters_is_known(path: Path, size: str, points: float) -> None:
+    _facts, page = read(path, picture(f'<text x="9" y="60" style="font-size:{size}">Mill</text>'))
+
+    assert page.blocks[0].lines[0].size == pytest.approx(points, abs=0.01)
+
+
+def test_text_that_is_nested_too_deeply_is_cut_with_a_warning(path: Path) -> None:
+    depth = svg_text.MAX_DEPTH + 1
+    nested = "<tspan>" * depth + "{}" + "</tspan>" * depth
+    _facts, page = read(path, picture(f'<text y="20">shown{nested.format("deep")}</text>'))
+    assert (texts(page), page.warnings) == (["shown"], ("text_truncated",))
+
+    _facts, page = read(path, picture(f'<text y="20">shown{nested.format("")}</text>'))
+    assert (texts(page), page.warnings) == (["shown"], ())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"<style>{'a' * 500_000}</style>",
+        f"<style>{'a{' * 250_000}</style>",
+        f"<style>.a{{font:{'1' * 490_000}}}</style>",
+        f'<g transform="{"matrix(" * 70_000}"/>',
+    ],
+)
+def test_long_styles_without_an_end_are_read(path: Path, content: str) -> None:
+    _facts, page = read(path, picture(f'{content}<text y="20">Mill</text>'))
+
+    assert texts(page) == ["Mill"]
 
 
 def test_extreme_sizes_have_a_code_or_a_page(path: Path) -> None:
