@@ -13,7 +13,8 @@ from apps.pages.office.sources import Source
 
 _WORD_PERFECT, _HANGUL = b"\xffWPC", b"HWP Document File V3"
 _WORD_PERFECT_TEXT = 10  # the type of file in its prefix
-_FLAT = re.compile(r"\A(?:\s|<!--.*?-->|<\?xml[^>]*\?>)*<office:document\s", re.DOTALL)
+# Possessive (*+): otherwise each of many comments could end at any later one.
+_FLAT = re.compile(r"\A(?:\s|<!--.*?-->|<\?xml[^>]*\?>)*+<office:document\s", re.DOTALL)
 _FLAT_TYPE = re.compile(r"\soffice:mimetype\s*=\s*[\"']([^\"']{1,100})[\"']")
 _ROOT_TYPE = re.compile(rb"manifest:media-type\s*=\s*[\"']([^\"']{1,100})[\"']\s+manifest:full-path\s*=\s*[\"']/[\"']")
 # The number of the first object's type, in front of the text of a Pages document.

@@ -18,11 +18,11 @@ _BY_SUFFIX = {
     ".org": "text/org",
 }
 _HTML_SUFFIXES = (".html", ".htm", ".xhtml", ".xht", ".shtml")
-# A comment before the first element says nothing about the type.
-_BEFORE = re.compile(r"\A(?:\s|<!--.*?-->|<\?xml[^>]*\?>)*", re.DOTALL)
+# Comments before the first element. Possessive (*+): otherwise each of many could end at any later one.
+_BEFORE = re.compile(r"\A(?:\s|<!--.*?-->|<\?xml[^>]*\?>)*+", re.DOTALL)
 _HTML = re.compile(r"<!doctype\s+html|<(?:html|head|body)[\s>]", re.IGNORECASE)
 _SVG = re.compile(
-    r"(?:<!DOCTYPE\s+svg\b[^>\[]*(?:\[.*?\]\s*)?>)?(?:\s|<!--.*?-->)*<(?:\w+:)?svg[\s>]", re.IGNORECASE | re.DOTALL
+    r"(?:<!DOCTYPE\s+svg\b[^>\[]*(?:\[.*?\]\s*)?>)?(?:\s|<!--.*?-->)*+<(?:\w+:)?svg[\s>]", re.IGNORECASE | re.DOTALL
 )
 _TAG = re.compile(r"<[a-z!/]", re.IGNORECASE)
 

@@ -10,7 +10,8 @@ import pytest
 from apps.pages.model.conversions import CONVERSIONS, PPTX
 from apps.pages.model.errors import EncryptedDocument, UnsupportedDocument, UnsupportedEncryption
 from apps.pages.model.office_options import OfficeOptions
-from apps.pages.office import media_types, office_file
+from apps.pages.office import media_types, office_file, older_files
+from apps.pages.office.plain import text_types
 from apps.pages.reading.inspection import inspect_document, may_be_read
 from tests.unit.pages.office.older_workbooks import compound
 
@@ -153,3 +154,10 @@ def test_each_conversion_gives_a_type_that_is_read_as_it_is() -> None:
         assert target not in CONVERSIONS
         assert target == "application/pdf" or target in office_file._MODULES
     assert CONVERSIONS["application/vnd.ms-powerpoint"].target.media_type == PPTX
+
+
+@pytest.mark.parametrize("start", ["", "<?xml version='1.0'?>", "<!DOCTYPE svg>"])
+def test_a_type_is_found_behind_many_comments_without_trying_all_their_combinations(start: str) -> None:
+    head = f"{start}{'<!---->' * 100} office:document svg".encode()
+    assert older_files.type_of_head(head) == ""
+    assert text_types.type_of(head, "") == "text/plain"
