@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from apps.cli.documents import local_document
+from apps.cli.exit_codes import INTERRUPTED, OK, PARTIAL, REFUSED, UNEXPECTED, USAGE
 from apps.cli.folders import is_many, parse_many
 from apps.cli.options import UsageError, add_arguments, check_options, read_password
 from apps.cli.progress import Progress, attachments_line, write_line
@@ -30,7 +31,6 @@ from parse_project import env
 if TYPE_CHECKING:
     from apps.pages.sandbox.client import Reader
 
-OK, UNEXPECTED, USAGE, REFUSED, PARTIAL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 SECTIONS = ("text", "markdown", "items", "metadata")
 _FILES = {"markdown": "markdown.md", "text": "text.txt", "xlsx": "tables.xlsx", **FILE_NAMES}
 _EXIT_CODES = """\

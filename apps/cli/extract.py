@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.cli.command_line import OK, PARTIAL, run_reporting, write_output
+from apps.cli.command_line import run_reporting, write_output
 from apps.cli.documents import local_document
+from apps.cli.exit_codes import OK, PARTIAL
 from apps.cli.options import UsageError, check_server
 from apps.cli.progress import Progress, write_line
 

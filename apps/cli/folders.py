@@ -10,19 +10,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from apps.cli.exit_codes import OK, PARTIAL, REFUSED, SERVER, UNEXPECTED
 from apps.cli.options import UsageError
 from apps.cli.progress import write_line
-from apps.pages.model.errors import EmptyFile, ParseError, UnsupportedDocument
+from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
+from apps.pages.model.errors import DocumentError, EmptyFile, NoPictureOfPage, ParseError, UnsupportedDocument
 from apps.pages.output.exports.options import FILE_NAMES
 
 if TYPE_CHECKING:
     from apps.pages.sandbox.client import Reader
 
-_ENDS = {"markdown": ".md", "text": ".txt", "json": ".json"}
-OK, REFUSED, PARTIAL = 0, 3, 4
-_HEAD_BYTES = 1 << 17
+_ENDS = {"markdown": ".md", "text": ".txt", "json": ".json", "xlsx": ".xlsx"}
+# Files with these codes are no documents. Others that cannot be read count as failed.
+_NO_DOCUMENT = frozenset({UnsupportedDocument.code, EmptyFile.code})
 ParseOne = Callable[[argparse.Namespace, "Reader"], int]
 """Parses one document, writes its result and returns the exit code. Raises ParseError and OSError."""
+Found = Iterator[tuple[str, Path | None]]
+"""Names of documents with the files that hold them; None for one that cannot be read, which has been reported."""
 
 
 def is_many(source: str) -> bool:
@@ -34,15 +38,12 @@ def is_many(source: str) -> bool:
 def parse_many(options: argparse.Namespace, parse_one: ParseOne) -> int:
     """Parse every document below the folder, or in the archive, into the folder ``options.output``.
 
-    Return OK, PARTIAL if some documents or pages failed, or REFUSED if all documents did. Raise UsageError, ParseError.
+    Return OK, PARTIAL if some documents or pages failed, or the code of the first document if all failed. Raise
+    UsageError, ParseError, and what ends the work on all documents, such as ServerProblem.
     """
     from apps.pages.sandbox.client import Reader
 
-    if options.estimate:
-        raise UsageError("invalid_option", "--estimate takes one document. Pass a file.")
-    if not options.output:
-        raise UsageError("invalid_option", "A folder or archive has many results. Pass a folder for them: -o FOLDER.")
-    source, target = Path(options.source), Path(options.output)
+    source, target = _checked(options)
     codes: list[int] = []
     with ExitStack() as stack:
         reader = stack.enter_context(Reader())
@@ -51,30 +52,63 @@ def parse_many(options: argparse.Namespace, parse_one: ParseOne) -> int:
         else:
             unpacked = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="leafmill-")))
             found = _in_archive(reader, source, unpacked)
+        results: set[Path] = set()
         for name, path in found:
-            result = target / f"{name}{_ENDS.get(options.format) or ''.join(Path(FILE_NAMES[options.format]).suffixes)}"
-            result.parent.mkdir(parents=True, exist_ok=True)
+            if path is None:
+                codes.append(REFUSED)
+                continue
+            result = _result_path(target, name, options.format)
+            if result in results:  # two entries of an archive may have one name
+                result = _result_path(target, f"{len(codes) + 1}-{name}", options.format)
+            results.add(result)
             each = argparse.Namespace(**{**vars(options), "source": str(path), "output": str(result)})
             codes.append(_parsed(name, each, reader, parse_one))
             if not options.quiet:
-                write_line(f"{name}: {result}" if codes[-1] != REFUSED else f"{name}: no result")
+                write_line(f"{name}: {result}" if codes[-1] in (OK, PARTIAL) else f"{name}: no result")
     if not codes:
         raise UsageError("file_empty", "There is no document to parse. Pass a folder or archive with documents.")
-    if all(code == REFUSED for code in codes):
-        return REFUSED
+    if not any(code in (OK, PARTIAL) for code in codes):
+        return codes[0]
     return OK if not any(codes) else PARTIAL
 
 
+def _checked(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Return the source and the folder of the results. Raise UsageError."""
+    if options.estimate:
+        raise UsageError("invalid_option", "--estimate takes one document. Pass a file.")
+    if not options.output:
+        raise UsageError("invalid_option", "A folder or archive has many results. Pass a folder for them: -o FOLDER.")
+    source, target = Path(options.source), Path(options.output)
+    if source.is_dir() and target.resolve() in (source.resolve(), *source.resolve().parents):
+        raise UsageError(
+            "invalid_option",
+            "The results cannot go into the folder that is parsed. Pass another folder, or one below it: -o FOLDER.",
+        )
+    return source, target
+
+
+def _result_path(target: Path, name: str, wanted: str) -> Path:
+    return target / f"{name}{_ENDS.get(wanted) or ''.join(Path(FILE_NAMES[wanted]).suffixes)}"
+
+
 def _parsed(name: str, options: argparse.Namespace, reader: Reader, parse_one: ParseOne) -> int:
+    """Parse one document. Return its exit code, also if it fails, unless the next one would fail in the same way."""
     try:
+        Path(options.output).parent.mkdir(parents=True, exist_ok=True)
         return parse_one(options, reader)
-    except (ParseError, OSError) as error:
-        fault = f"{error.code}: {error.detail}" if isinstance(error, ParseError) else f"file_unreadable: {error}"
-        write_line(f"{name}: {fault}")
+    except ParseError as error:
+        is_refused = isinstance(error, DocumentError | NoPictureOfPage)
+        code = int(getattr(error, "exit_code", REFUSED if is_refused else UNEXPECTED))
+        if code == SERVER and not is_refused:  # the server cannot be reached, or refuses the key
+            raise
+        write_line(f"{name}: {error.code}: {error.detail}")
+        return code
+    except OSError as error:
+        write_line(f"{name}: file_unreadable: {error}")
         return REFUSED
 
 
-def _in_folder(folder: Path, target: Path) -> Iterator[tuple[str, Path]]:
+def _in_folder(folder: Path, target: Path) -> Found:
     """Yield the documents below a folder in order, other than hidden ones and those below ``target``.
 
     Files that are certainly no documents are named with the reason, as those of an archive are.
@@ -87,20 +121,27 @@ def _in_folder(folder: Path, target: Path) -> Iterator[tuple[str, Path]]:
         is_hidden = any(part.startswith(".") for part in name.parts)
         if not path.is_file() or is_hidden or results in path.resolve().parents:
             continue
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        try:
+            with path.open("rb") as file:
+                head = file.read(MAX_HEADER_OFFSET_BYTES + 4)
+        except OSError as error:
+            write_line(f"{name.as_posix()}: file_unreadable: {error}")
+            yield name.as_posix(), None
+            continue
         if may_be_read(head):
             yield name.as_posix(), path
         else:
-            error = UnsupportedDocument() if head else EmptyFile()
-            write_line(f"{name.as_posix()}: {error.code}: {error.detail}")
+            fault = UnsupportedDocument() if head else EmptyFile()
+            write_line(f"{name.as_posix()}: {fault.code}: {fault.detail}")
 
 
-def _in_archive(reader: Reader, archive: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+def _in_archive(reader: Reader, archive: Path, folder: Path) -> Found:
     """Yield the documents of an archive, each written into ``folder``. Other files are named with the reason."""
     for number, (file, content) in enumerate(reader.contained_files(archive)):
         if file.code:
             write_line(f"{file.name}: {file.code}: {file.detail}")
+            if file.code not in _NO_DOCUMENT:
+                yield file.name, None
             continue
         parts = [part for part in file.name.replace("\\", "/").split("/") if part not in ("", ".", "..")]
         path = folder / f"{number}{Path(parts[-1] if parts else '').suffix}"

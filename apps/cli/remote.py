@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from apps.cli import exit_codes
 from apps.cli.documents import is_url, local_document
 from apps.cli.options import chunk_options
 from apps.cli.progress import Progress, attachments_line, write_line
@@ -46,7 +47,7 @@ class ServerProblem(ParseError):
     """The server could not be reached or failed. Check its address and that it is running."""
 
     code = "server_unavailable"
-    exit_code = 5
+    exit_code = exit_codes.SERVER
 
     def __init__(self, detail: str | None = None, *, code: str = "") -> None:
         super().__init__(detail)
@@ -56,7 +57,7 @@ class ServerProblem(ParseError):
 class RefusedByServer(DocumentError):
     """The server refused the document or an option of the command."""
 
-    exit_code = 3
+    exit_code = exit_codes.REFUSED
 
 
 def parse_on_server(options: argparse.Namespace, password: str | None, folder: Path, progress: Progress) -> bool:
@@ -232,7 +233,7 @@ def content(response: httpx.Response) -> dict[str, Any]:
     lacks_pages = any(option.get("code") == "invalid_range" for option in problem.get("errors") or ())
     if problem.get("code") in _COMMAND_CODES and not lacks_pages:
         refused = refusal(problem, detail)
-        refused.exit_code = 2
+        refused.exit_code = exit_codes.USAGE
         raise refused
     if response.status_code in {401, 403}:
         sent_key = "Authorization" in response.request.headers
@@ -263,5 +264,5 @@ def refusal(problem: dict[str, Any], detail: str) -> RefusedByServer:
     error = RefusedByServer(_sentences(problem.get("detail")) or detail)
     error.code = str(problem.get("code") or "document_refused")
     if error.code in _SERVER_CODES:
-        error.exit_code = ServerProblem.exit_code
+        error.exit_code = exit_codes.SERVER
     return error

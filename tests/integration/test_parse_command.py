@@ -384,6 +384,48 @@ def test_the_documents_of_an_archive_have_a_result_each(tmp_path: Path) -> None:
     assert b"__MACOSX/._b.pdf: unsupported_file_type: " in result.stderr
 
 
+def test_documents_with_one_name_have_results_of_their_own(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
+        archive.writestr("../a.txt", b"First")
+        archive.writestr("a.txt", b"Second")
+    result = parse(tmp_path / "many.zip", "-o", tmp_path / "results", "-q")
+
+    assert result.returncode == 0
+    assert {path.read_text().strip() for path in (tmp_path / "results").iterdir()} == {"First", "Second"}
+
+
+def test_a_document_that_cannot_be_opened_fails_alone(many: Path, tmp_path: Path) -> None:
+    (many / "b.txt").symlink_to("/proc/self/mem")
+    result = parse(many, "-o", tmp_path / "results", "-q")
+
+    assert result.returncode == 4
+    assert b"b.txt: file_unreadable: " in result.stderr
+    assert {"a.txt.md", "inner/b.pdf.md"} <= set(names_in(tmp_path / "results"))
+
+
+def test_the_tables_of_many_documents_are_workbooks(tmp_path: Path) -> None:
+    (tmp_path / "many").mkdir()
+    (tmp_path / "many" / "a.csv").write_bytes(b"name,count\noak,2\n")
+    result = parse(tmp_path / "many", "-o", tmp_path / "results", "--format", "xlsx", "-q")
+
+    assert (result.returncode, names_in(tmp_path / "results")) == (0, ["a.csv.xlsx"])
+
+
+def test_a_server_that_is_away_ends_the_work_on_all_documents(many: Path, tmp_path: Path) -> None:
+    result = parse(many, "-o", tmp_path / "results", "--server", "http://127.0.0.1:9", "-q")
+
+    assert result.returncode == 5
+    assert result.stderr.count(b"server_unavailable") == 1
+
+
+@pytest.mark.parametrize("results", [".", ".."])
+def test_results_do_not_go_into_the_folder_that_is_parsed(many: Path, results: str) -> None:
+    result = parse(many, "-o", many / results)
+
+    assert result.returncode == 2
+    assert b"The results cannot go into the folder that is parsed" in result.stderr
+
+
 def test_many_documents_need_a_folder_for_their_results(many: Path) -> None:
     result = parse(many)
 
