@@ -1,4 +1,4 @@
-"""Whether the time of an answer tells an id of another project from one that does not exist.
+"""Compare the times of a 404 for an id of another project and for an unknown id.
 
     python -m bench.foreign_ids [SAMPLES]
 
