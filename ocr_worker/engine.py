@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ import msgspec
 import psutil
 
 from apps.pages.model.errors import page_error
+from apps.pages.per_process import PerProcess
 from apps.pages.sandbox.escapes import MEANINGS
 from apps.pages.sandbox.process import reader_user
 from ocr_worker.errors import OcrFailed, OcrTimeout
@@ -45,6 +47,10 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
 }
+
+# An engine process ends with the thread that started it (``confinement.die_with_parent``), and threads that read pages
+# may end before the process does.
+_starter = PerProcess(lambda: ThreadPoolExecutor(1, thread_name_prefix="engine-starter"))
 
 
 class OcrRequest(msgspec.Struct, frozen=True):
@@ -114,14 +120,19 @@ class EngineProcess:
         ours, theirs = socket.socketpair()
         arguments = [str(theirs.fileno()), str(os.getpid()), str(reader_user()), *self._settings.engines]
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-        self._process = subprocess.Popen(
-            [sys.executable, "-s", "-P", "-m", "ocr_worker.engine_process", *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            env={**_ENVIRONMENT, **environment, "PYTHONPATH": str(_ROOT)},
-            cwd="/",
-            pass_fds=(theirs.fileno(),),
-            start_new_session=True,  # Ctrl-C is for us; the process ends when we do
+        self._process = (
+            _starter()
+            .submit(
+                subprocess.Popen,
+                [sys.executable, "-s", "-P", "-m", "ocr_worker.engine_process", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={**_ENVIRONMENT, **environment, "PYTHONPATH": str(_ROOT)},
+                cwd="/",
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # Ctrl-C is for us; the process ends when we do
+            )
+            .result()
         )
         theirs.close()
         self._connection = Connection(ours.detach())

@@ -2,8 +2,9 @@
 
 ``ocr_worker.engine`` starts it with exec, a clean environment and one socket. Engines load threads and gigabytes and
 read untrusted pixels, so the process has nothing else: no broker, no secrets and no network. Before the engines are
-loaded it gives up all files but the program's, afterwards the system calls that they do not need (docs/isolation.md).
-If it started as root, it changes to another user then.
+loaded it gives up all files but the program's, afterwards the system calls that they do not need. Engines that start
+programs keep their files; those on a GPU also keep their system calls (docs/isolation.md). If it started as root, it
+changes to another user then.
 
     python -m ocr_worker.engine_process SOCKET PARENT_PID USER_ID ENGINE...
 """
@@ -47,8 +48,7 @@ def main(arguments: list[str]) -> None:
     confines.restrict_files()
     reader = load(paths)
     gc.freeze()
-    confinement.die_with_parent(int(parent))
-    confines.restrict_calls()
+    confines.restrict_calls(int(parent))
     connection.send_bytes(" ".join(["ready", *sorted(confines.escapes)]).encode())
     while True:
         try:

@@ -51,20 +51,24 @@ class EngineConfinement:
 
     def _restrict_all(self) -> None:
         self.restrict_files()
-        self.restrict_calls()
+        self.restrict_calls(os.getppid())
 
     def restrict_files(self) -> None:
-        """Let this process, and each thread that it starts, read the program's own files only and write none."""
+        """Let this process, and each thread that it starts, read the program's own files only and write none.
+
+        Engines that need programs or a GPU keep their files.
+        """
         confinement.forbid_new_privileges()
         if self._needs is Needs.NOTHING and self._files.is_available:
             self._files.restrict_process(None)
 
-    def restrict_calls(self) -> None:
-        """Take network, user, rights and system calls away from all threads."""
+    def restrict_calls(self, parent: int) -> None:
+        """Take network, user, rights and system calls away from all threads. The process ends when ``parent`` does."""
         confinement.cut_network()
         if self._user_id:
             confinement.drop_user(self._user_id, self._user_id)
         confinement.drop_capabilities()
         confinement.forbid_new_privileges()
+        confinement.die_with_parent(parent)  # the change of user cleared it, and the filter forbids it
         if self._needs is not Needs.DEVICES:
             self._calls.install()
