@@ -10,7 +10,6 @@ from pathlib import PurePosixPath
 
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES, ContainedFile
 from apps.pages.model.errors import (
-    ArchiveTooLarge,
     DamagedDocument,
     EmptyFile,
     EncryptedDocument,
@@ -121,8 +120,11 @@ def _in_pdf(path: str, password: str | None) -> Iterator[tuple[str, bytes | Pars
         raise DamagedDocument from error
     with pdf:
         for facts, stream in attachments.read_attachments(pdf):
-            content = attachments.content_of(stream, MAX_ENTRY_BYTES)
-            yield facts.name, ArchiveTooLarge() if content is None else content
+            try:
+                content: bytes | ParseError = attachments.content_of(stream, MAX_ENTRY_BYTES)
+            except ParseError as error:
+                content = error
+            yield facts.name, content
 
 
 def _is_hidden(name: str) -> bool:

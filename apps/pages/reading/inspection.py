@@ -112,8 +112,8 @@ def _invoice_of(attached: Sequence[AttachedStream]) -> dict[str, Any]:
     """Return the electronic invoice that is attached to a PDF (ZUGFeRD, Factur-X, XRechnung), {} if there is none."""
     for facts, stream in attached:
         if facts.name.lower().endswith(".xml") or facts.media_type.endswith("xml"):
-            content = attachments.content_of(stream, MAX_INVOICE_BYTES)
             with suppress(ParseError):  # the pages can be read without it
+                content = attachments.content_of(stream, MAX_INVOICE_BYTES)
                 invoice = invoices.read(content) if content else None
                 if invoice is not None:
                     return invoices.as_json(invoice)

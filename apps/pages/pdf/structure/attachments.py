@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from apps.pages.model.document_facts import Attachment
+from apps.pages.model.errors import ArchiveTooLarge, DamagedDocument, UnsupportedDocument
 from apps.pages.model.text.safe_text import clean
 
 MAX_ATTACHMENTS = 1_000
@@ -42,21 +43,39 @@ def read_attachments(pdf: Any) -> tuple[AttachedStream, ...]:
     return tuple(found)
 
 
-def content_of(stream: Any, max_bytes: int) -> bytes | None:
-    """Return the content of an attached file; None if it is longer, damaged, or packed in a way that is not usual."""
+def content_of(stream: Any, max_bytes: int) -> bytes:
+    """Return the content of an attached file.
+
+    Raise ArchiveTooLarge if it is longer, DamagedDocument, and UnsupportedDocument if it is packed in an unusual way.
+    """
     import pikepdf
 
     filters = stream.get("/Filter")
     names = [str(each) for each in filters] if isinstance(filters, pikepdf.Array) else [str(filters)] if filters else []
+    if names not in ([], ["/FlateDecode"]) or _has_parameters(stream.get("/DecodeParms")):
+        raise UnsupportedDocument(
+            "The file is packed in the PDF in a way that is not read. Save it alone and send that."
+        )
     try:
         content: bytes = stream.read_raw_bytes()
-        if names == ["/FlateDecode"]:  # the library would unpack any number of bytes
-            content = zlib.decompressobj().decompress(content, max_bytes + 1)
-        elif names:
-            return None
-    except (pikepdf.PdfError, zlib.error, ValueError, RuntimeError):
-        return None
-    return content if len(content) <= max_bytes else None
+        if names:  # the library would unpack any number of bytes
+            unpacker = zlib.decompressobj()
+            content = unpacker.decompress(content, max_bytes + 1)
+            if len(content) <= max_bytes and not unpacker.eof:
+                raise DamagedDocument
+    except (pikepdf.PdfError, zlib.error, ValueError, RuntimeError) as error:
+        raise DamagedDocument from error
+    if len(content) > max_bytes:
+        raise ArchiveTooLarge
+    return content
+
+
+def _has_parameters(found: Any) -> bool:
+    """Return whether a stream is packed with parameters, such as a predictor; nulls and empty dictionaries are none."""
+    import pikepdf
+
+    each = list(found) if isinstance(found, pikepdf.Array) else [found]
+    return not all(one is None or (isinstance(one, pikepdf.Dictionary) and not len(one)) for one in each)
 
 
 def _embedded(pdf: Any) -> Iterator[Any]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import random
 import zipfile
+import zlib
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
@@ -22,7 +25,7 @@ PDF = b"%PDF-1.7 and more"
 
 
 def zipped(**files: bytes) -> bytes:
-    """Return an archive. In names "__" is "/", and a last "_" with letters is an extension."""
+    """Return an archive of these files: name -> content."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as written:
         for name, file in files.items():
@@ -94,6 +97,44 @@ def test_the_files_attached_to_a_pdf_are_given(path: Path) -> None:
         pdf.save(path)
 
     assert found(path, path.read_bytes()) == [ContainedFile("factur-x.xml", 4)]
+
+
+def test_files_of_a_pdf_that_cannot_be_unpacked_have_the_code_of_the_reason(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.pages.reading.contained_files.MAX_ENTRY_BYTES", 1_000)
+    packed = zlib.compress("".join(random.Random(1).choices("The mill is old. ", k=900)).encode())
+    predictor = pikepdf.Dictionary(Predictor=12, Columns=4)
+    flate: dict[str, Any] = {"Filter": pikepdf.Name.FlateDecode}
+    streams: dict[str, tuple[bytes, dict[str, Any]]] = {
+        "whole": (packed, flate),
+        "no parameters": (packed, {**flate, "DecodeParms": pikepdf.Array([pikepdf.Dictionary()])}),
+        "not packed": (b"text", {}),
+        "truncated": (packed[: len(packed) // 2], flate),
+        "garbled": (b"text", flate),
+        "predictor": (packed, {**flate, "DecodeParms": predictor}),
+        "unusual": (packed.hex().encode(), {"Filter": pikepdf.Array([pikepdf.Name.ASCIIHexDecode, *flate.values()])}),
+        "long": (zlib.compress(b"a" * 3_000), flate),
+    }
+    with pikepdf.new() as pdf:
+        pdf.add_blank_page()
+        names: list[object] = []
+        for name, (content, facts) in streams.items():
+            stream = pdf.make_stream(content, **facts)
+            names += [name, pikepdf.Dictionary(Type=pikepdf.Name.Filespec, F=name, EF=pikepdf.Dictionary(F=stream))]
+        pdf.Root.Names = pikepdf.Dictionary(EmbeddedFiles=pikepdf.Dictionary(Names=pikepdf.Array(names)))
+        pdf.save(path, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+
+    assert codes(found(path, path.read_bytes())) == {
+        "whole": "",
+        "no parameters": "",
+        "not packed": "",
+        "truncated": "document_corrupt",
+        "garbled": "document_corrupt",
+        "predictor": "unsupported_file_type",
+        "unusual": "unsupported_file_type",
+        "long": "archive_too_large",
+    }
 
 
 def test_the_files_of_an_invoice_and_of_an_office_file_are_given(path: Path) -> None:
