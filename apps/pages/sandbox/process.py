@@ -140,6 +140,8 @@ class ReaderProcess:
                 raise Garbage(f"the reader sent {kind.name} instead of READY")
             ready: ReaderReady = msgspec.json.decode(body, type=ReaderReady)
         except (Hangup, Late, Garbage) as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=2)  # it may still write the reason to the log
             self.close()
             raise UnplannedError(
                 "The process that reads documents could not be started; its log has the reason."
@@ -197,7 +199,8 @@ class ReaderProcess:
             self._scratch.close()
             return
         try:
-            self._process.wait(timeout=2)
+            # One that is still importing would go on until it is ready: two seconds of a command that has ended.
+            self._process.wait(timeout=0 if self._ready is None else 2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
