@@ -12,9 +12,11 @@ from urllib.parse import unquote_to_bytes
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.office import media_types
 from apps.pages.office.archive import Archive
+from apps.pages.office.books import epub
 from apps.pages.office.drawing.pictures import CID, DATA, FILE, PICT, data_addresses, digest_name
 from apps.pages.office.mail import mail_file
 from apps.pages.office.mail.mail_file import AttachedFile, Mail
+from apps.pages.office.plain.decoding import is_text
 from apps.pages.office.rtf.pictures import RtfPicture
 from apps.pages.office.rtf.reader import RtfReader
 from apps.pages.office.sources import Source, bytes_of
@@ -32,6 +34,8 @@ class ImageFiles:
         self._archive: Archive | None = None
         self._pictures: list[RtfPicture] | None = None
         self._packed: dict[str, bytes] | None = None
+        self._packed_of = ""
+        self._chapters: dict[str, str] | None = None
         self._inside: dict[str, ImageFiles] = {}
 
     def read(self, name: str, max_bytes: int = 0) -> bytes:
@@ -65,13 +69,25 @@ class ImageFiles:
         return b"" if isinstance(self._source, Mail) else bytes_of(self._source)
 
     def _data(self, name: str) -> bytes:
-        if self._packed is None:
-            self._packed = {digest_name(packed): packed for packed in data_addresses(self._text())}
+        part = ""
+        if self._media_type == epub.MEDIA_TYPE:
+            if self._chapters is None:
+                names = self._opened().names()
+                self._chapters = {found: part for part in names for found in _packed_in(self._chapter(part))}
+            part = self._chapters.get(name, "")
+        if self._packed is None or part != self._packed_of:
+            self._packed, self._packed_of = _packed_in(self._chapter(part) if part else self._text()), part
         packed = self._packed.get(name, b"").partition(b",")[2]
         try:
             return base64.b64decode(unquote_to_bytes(packed) + b"==")
         except binascii.Error:
             return b""
+
+    def _chapter(self, name: str) -> bytes:
+        """Return a part of a book if it is text."""
+        with self._opened().opened(name) as part:
+            head = part.read(_HEAD_BYTES)
+            return head + part.read() if is_text(head) else b""
 
     def _text(self) -> bytes:
         is_mail = self._mail is not None or self._media_type in mail_file.MODULES
@@ -82,13 +98,22 @@ class ImageFiles:
             self._pictures = RtfReader(self._text()).pictures
         return self._pictures[int(place)].content if place.isdigit() and int(place) < len(self._pictures) else b""
 
-    def _part(self, name: str, max_bytes: int) -> bytes:
+    def _opened(self) -> Archive:
         if self._archive is None:
             self._archive = Archive(self._bytes() if isinstance(self._source, Mail) else self._source, self._password)
-        if max_bytes and name in self._archive:
-            with self._archive.opened(name) as part:
+        return self._archive
+
+    def _part(self, name: str, max_bytes: int) -> bytes:
+        archive = self._opened()
+        if max_bytes and name in archive:
+            with archive.opened(name) as part:
                 return part.read(max_bytes)
-        return self._archive.read(name)
+        return archive.read(name)
+
+
+def _packed_in(text: bytes) -> dict[str, bytes]:
+    """Return the addresses with an image in them, by the names of their images."""
+    return {digest_name(packed): packed for packed in data_addresses(text)}
 
 
 def _files_of(file: AttachedFile) -> ImageFiles:

@@ -78,7 +78,8 @@ def data_addresses(text: bytes) -> Iterator[bytes]:
 
     One without quotation marks around it ends at its first blank, so both are given.
     """
-    for found in _DATA_ADDRESS.finditer(text):
+    # In text of 16 bits the letters of addresses have a byte 0 beside them.
+    for found in _DATA_ADDRESS.finditer(text.replace(b"\0", b"")):
         yield _BLANKS.sub(b"", found[0])
         if len(parts := found[0].split(maxsplit=1)) > 1:
             yield parts[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from apps.pages.model.text.safe_text import clean
 
@@ -12,6 +13,11 @@ _MARKS = (
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# How markup of 16 bits begins without a byte order mark, whatever its language (XML 1.0, appendix F).
+_MARKUP = (
+    (re.compile(rb"(?:[\t\n\r ]\0)*<\0[!?A-Za-z]\0"), "utf-16-le"),
+    (re.compile(rb"(?:\0[\t\n\r ])*\0<\0[!?A-Za-z]"), "utf-16-be"),
 )
 # Controls that text files do not have; they have tab, newlines, form feed, and escape and backspace in listings.
 _OTHER_CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\r\f\x1b\x1a\x08")
@@ -72,7 +78,13 @@ def _encoding_of(content: bytes, declared: str) -> tuple[str, bool]:
 
 
 def _sixteen_bits(head: bytes) -> str:
-    """Return the encoding of text of 16 bits without a byte order mark: every second byte is 0 in Latin text."""
+    """Return the encoding of text of 16 bits without a byte order mark; "" for other text.
+
+    It begins as markup does, or every second byte is 0, as in Latin text.
+    """
+    for beginning, name in _MARKUP:
+        if beginning.match(head):
+            return name
     even, odd = head[0:512:2].count(0), head[1:512:2].count(0)
     half = max(2, len(head[:512]) // 2)
     if odd > 0.7 * half and not even:

@@ -81,6 +81,20 @@ def test_a_chapter_that_is_no_xml_is_read_as_a_web_page(tmp_path: Path) -> None:
     assert markdown(page) == "One\n\nTwo **bold**"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("head", ['<?xml version="1.0" encoding="UTF-16"?>\n<html><body>', "\n<html><body>"])
+@pytest.mark.parametrize("text", ["Rye bread Ā", "一丁七万丈三上下不与" * 40])
+def test_chapters_of_16_bits_are_read(tmp_path: Path, encoding: str, head: str, text: str) -> None:
+    path = tmp_path / "book.epub"
+    with zipfile.ZipFile(book(tmp_path / "whole", {"a.xhtml": ""})) as whole, zipfile.ZipFile(path, "w") as archive:
+        for name in whole.namelist():
+            chapter = f"{head}<p>{text}</p></body></html>".encode(encoding)
+            archive.writestr(name, chapter if name.endswith("a.xhtml") else whole.read(name))
+    facts, [page] = read(path)
+
+    assert (markdown(page), page.warnings, facts.warnings) == (text, (), ())
+
+
 def test_missing_chapters_have_a_warning_and_pictures_are_pages(tmp_path: Path) -> None:
     order = '<itemref idref="p"/><itemref idref="c0"/><itemref idref="gone"/>'
     facts, pages = read(book(tmp_path / "book.epub", {"a.xhtml": "<p>Text</p>"}, order=order))

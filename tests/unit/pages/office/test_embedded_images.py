@@ -123,6 +123,28 @@ def rich_text_with_bytes(path: Path) -> Path:
     return path
 
 
+def web_page_of_16_bits(path: Path) -> Path:
+    path.write_bytes(web_page(path).read_text(encoding="utf-8").encode("utf-16"))
+    return path
+
+
+def book_with_packed_images(path: Path) -> Path:
+    source = book(path.with_suffix(".zip"))
+    pages = {"a": image(grey=90), "b": image()}
+    with zipfile.ZipFile(source) as whole, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in whole.namelist():
+            if not name.startswith("OPS/"):
+                archive.writestr(name, whole.read(name))
+        items = "".join(f'<item id="{name}" href="{name}" media-type="text/html"/>' for name in pages)
+        order = "".join(f'<itemref idref="{name}"/>' for name in pages)
+        archive.writestr("OPS/a.opf", f"<package><manifest>{items}</manifest><spine>{order}</spine></package>")
+        for name, content in pages.items():
+            packed = base64.b64encode(content).decode()
+            chapter = f'<html><p>世界一</p><img src="data:image/png;base64,{packed}"/></html>'
+            archive.writestr(f"OPS/{name}", chapter.encode("utf-16" if name == "b" else "utf-8"))
+    return path
+
+
 def book(path: Path) -> Path:
     package = (
         '<package><manifest><item id="a" href="text/a.xhtml" media-type="application/xhtml+xml"/></manifest>'
@@ -163,7 +185,9 @@ FILES = [
     (web_page, "a.html", "data:"),
     (marked_up, "a.md", "data:"),
     (mail, "a.eml", "cid:one@mill"),
+    (web_page_of_16_bits, "b.html", "data:"),
     (book, "a.epub", "OPS/images/a b.png"),
+    (book_with_packed_images, "b.epub", "data:"),
     (attached_file, "b.eml", "file:1.0:word/media/image1.png"),
     (rich_text, "a.rtf", "pict:0"),
     (rich_text_with_bytes, "b.rtf", "pict:0"),
