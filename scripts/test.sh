@@ -3,6 +3,8 @@
 # again at the end. TESTS="PATH ..." runs only these paths; servers are installed only if a path is outside tests/unit.
 set -u
 cd "$(dirname "$0")/.."
+# Tests start hundreds of processes, each of which would compile its imports again.
+unset PYTHONDONTWRITEBYTECODE
 
 if [ -n "${TESTS:-}" ]; then
     for path in $TESTS; do

@@ -50,11 +50,11 @@ _CONTROL_BYTES = 64 * 1024
 _PART_BYTES = 1 << 18
 _CONTROL_SECONDS = 10.0
 _START_SECONDS = 60.0
-# Passed on if set: where shared libraries are. Nothing else of our environment reaches the reader.
-_PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+# Passed on if set: where shared libraries are, and where bytecode is kept. Nothing else of our environment reaches the
+# reader. It imports libraries that no other process does, and without bytecode each of its starts compiles them again.
+_PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
     "MALLOC_ARENA_MAX": "1",
     # A second thread at the moment of a fork may hold a lock, which stays locked in the child for ever.
     "OMP_NUM_THREADS": "1",
