@@ -30,6 +30,13 @@ _SENTENCES = {
         "Pictures in formats that are not read, such as EMF, WMF and SVG, have no image. Save them in the document as "
         "PNG or JPEG."
     ),
+    "picture_missing": (
+        "Pictures have no image, because their files are not in the document or are empty. Insert them again."
+    ),
+    "picture_damaged": "Pictures have no image, because their files are damaged. Insert them again.",
+    "picture_too_large": (
+        "Pictures have no image, because their files have too many pixels or bytes. Scale them down in the document."
+    ),
     "linked_pictures_left_out": (
         "The picture shows files from outside of it, which are never opened. Embed them and send it again."
     ),

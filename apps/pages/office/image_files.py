@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import PurePosixPath
 from urllib.parse import unquote_to_bytes
 
+from apps.pages.model.errors import ImageTooLarge
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.office import media_types
 from apps.pages.office.archive import Archive
@@ -39,9 +40,9 @@ class ImageFiles:
         self._inside: dict[str, ImageFiles] = {}
 
     def read(self, name: str, max_bytes: int = 0) -> bytes:
-        """Return an image file, at least its first ``max_bytes`` (0: all); b"" if it is missing or too large.
+        """Return an image file, at least its first ``max_bytes`` (0: all); b"" if it is missing.
 
-        Raise DocumentError.
+        Raise DocumentError, ImageTooLarge if it has too many bytes.
         """
         if name.startswith(FILE):
             place, _, name = name.removeprefix(FILE).partition(":")
@@ -57,7 +58,9 @@ class ImageFiles:
             content = self._picture(name.removeprefix(PICT))
         else:
             content = self._part(name, max_bytes)
-        return content if len(content) <= MAX_BYTES else b""
+        if len(content) > MAX_BYTES:
+            raise ImageTooLarge
+        return content
 
     def _message(self) -> Mail:
         if self._mail is None:

@@ -14,7 +14,8 @@ import msgspec
 
 from apps.pages.layout.picture_sheet import is_legible, sheet_size
 from apps.pages.model.blocks import Block, BlockType, EmbeddedImage, Page
-from apps.pages.model.errors import NoPictureOfPage, PageError, ParseError
+from apps.pages.model.errors import ArchiveTooLarge, ImageTooLarge, NoPictureOfPage, PageError, ParseError
+from apps.pages.model.media_types import printed_type_of
 from apps.pages.model.ocr_reasons import TEXT_IN_PICTURE
 from apps.pages.model.page_images.ocr_image import OcrImage
 from apps.pages.model.page_images.vision_image import encode_vision_image
@@ -22,7 +23,8 @@ from apps.pages.office.image_files import ImageFiles
 from apps.pages.reading.images import FORMATS, MAX_PIXELS, MAX_SIDE_PIXELS, upright
 
 PICTURES_NOT_READ = "pictures_not_read"
-FORMAT_NOT_READ = "picture_format_not_read"
+FORMAT_NOT_READ, MISSING = "picture_format_not_read", "picture_missing"
+DAMAGED, TOO_LARGE = "picture_damaged", "picture_too_large"
 SHEET_DPI = 200.0
 # Pillow knows HEIF only after a plug-in is loaded, and office programs do not write it.
 _FORMATS = [name for name in FORMATS.values() if name != "HEIF"]
@@ -49,16 +51,17 @@ def with_sizes(page: Page, files: ImageFiles) -> Page:
     """
     if not any(block.image for block in page.blocks):
         return page
-    sizes: dict[str, EmbeddedImage | None] = {}
+    sizes: dict[str, EmbeddedImage | str] = {}
     blocks: list[Block] = []
     for block in page.blocks:
         if block.image is not None:
             name = block.image.name
             if name not in sizes:
                 sizes[name] = _measured(files, name)
-            block = msgspec.structs.replace(block, image=sizes[name])
+            found = sizes[name]
+            block = msgspec.structs.replace(block, image=None if isinstance(found, str) else found)
         blocks.append(block)
-    codes = [*page.warnings, *([FORMAT_NOT_READ] if None in sizes.values() else [])]
+    codes = list(dict.fromkeys([*page.warnings, *(code for code in sizes.values() if isinstance(code, str))]))
     pictures = [block.image for block in blocks if block.type is BlockType.PICTURE]
     has_text = any(image is not None and is_legible(image) for image in pictures)
     if not has_text and all(pictures) and PICTURES_NOT_READ in codes:  # they are too small for text
@@ -94,13 +97,14 @@ def jpeg_of(files: ImageFiles, name: str, *, max_pixels: int) -> bytes:
     return encode_vision_image(image, max_pixels=max_pixels)
 
 
-def _measured(files: ImageFiles, name: str) -> EmbeddedImage | None:
-    """Return an image with its size as it is displayed; None if its format is not read."""
+def _measured(files: ImageFiles, name: str) -> EmbeddedImage | str:
+    """Return an image with its size as it is displayed, or the code of the warning that says why it has none."""
+    content = b""
     for max_bytes in (_HEAD_BYTES, 0):
-        with suppress(*_FAULTS):
+        try:
             content = files.read(name, max_bytes)
             if not content:
-                return None
+                return MISSING
             with _open(content) as image:
                 width, height = image.size
                 with suppress(Exception):  # a broken EXIF block must not hide the picture
@@ -108,7 +112,11 @@ def _measured(files: ImageFiles, name: str) -> EmbeddedImage | None:
                     if image.getexif().get(_ORIENTATION_TAG, 1) in (5, 6, 7, 8):
                         width, height = height, width
                 return EmbeddedImage(name, width, height)
-    return None
+        except (ImageTooLarge, ArchiveTooLarge):
+            return TOO_LARGE
+        except _FAULTS:
+            continue
+    return DAMAGED if not content or printed_type_of(content) in FORMATS else FORMAT_NOT_READ
 
 
 def _decoded(files: ImageFiles, name: str, mode: str) -> Any:
@@ -117,7 +125,7 @@ def _decoded(files: ImageFiles, name: str, mode: str) -> Any:
 
 
 def _open(content: bytes) -> Any:
-    """Return a Pillow image whose pixels are not decoded yet. Raise PageError if it has too many."""
+    """Return a Pillow image whose pixels are not decoded yet. Raise ImageTooLarge if it has too many."""
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = None
@@ -126,5 +134,5 @@ def _open(content: bytes) -> Any:
         image = Image.open(io.BytesIO(content), formats=_FORMATS)
     if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE_PIXELS:
         image.close()
-        raise PageError
+        raise ImageTooLarge
     return image

@@ -250,6 +250,27 @@ def test_a_format_that_is_not_read_is_named(tmp_path: Path) -> None:
         render_for_ocr(str(damaged), 1, media_type=facts.media_type, dpi=144)
 
 
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (EMF, "picture_format_not_read"),
+        (b"no picture at all", "picture_format_not_read"),
+        (b"", "picture_missing"),
+        (image()[:20], "picture_damaged"),
+        (image(size=(20_001, 1)), "picture_too_large"),
+    ],
+)
+def test_a_picture_without_an_image_has_the_reason(tmp_path: Path, content: bytes, code: str) -> None:
+    path = tmp_path / "b.docx"
+    with zipfile.ZipFile(word_file(tmp_path / "a.docx")) as source, zipfile.ZipFile(path, "w") as target:
+        for entry in source.infolist():
+            target.writestr(entry, content if entry.filename.endswith(".png") else source.read(entry))
+
+    _facts, [page] = read(path)
+    assert [block.image for block in page.blocks if block.type is BlockType.PICTURE] == [None]
+    assert set(page.warnings) == {"pictures_not_read", code}
+
+
 def test_icons_are_given_and_not_looked_at_for_text(tmp_path: Path) -> None:
     document = docx.Document()
     document.add_picture(io.BytesIO(image(size=(64, 64))))
