@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from apps.pages.model.blocks import Barcode
@@ -132,7 +133,8 @@ class PageReader:
             seconds=seconds,
             attempts=tuple(reading.attempt for reading in readings),
             warnings=warnings,
-            barcodes=barcodes,
+            barcodes=barcodes or (),
+            lacks_barcodes=barcodes is None,
         )
 
     def _upright(self, image: Gray, request: Request) -> tuple[Straight, script_detection.Sample]:
@@ -267,10 +269,11 @@ def _has_square_letters(request: Request, sample: script_detection.Sample) -> bo
     return bool(scripts & {HAN, KANA, HANGUL})
 
 
-def _without_text(image: Gray, dpi: float, barcodes: tuple[Barcode, ...], seconds: float) -> Recognition:
+def _without_text(image: Gray, dpi: float, barcodes: tuple[Barcode, ...] | None, seconds: float) -> Recognition:
     """Return the recognition of an image of which only bar codes were read."""
     height, width = (round(pixels * 72.0 / dpi, 2) for pixels in image.shape)
-    return Recognition((), (), width, height, 0, 0.0, "", "", (), 0.0, seconds, (), barcodes=barcodes)
+    empty = Recognition((), (), width, height, 0, 0.0, "", "", (), 0.0, seconds, ())
+    return msgspec.structs.replace(empty, barcodes=barcodes or (), lacks_barcodes=barcodes is None)
 
 
 def _any_language_of(script: str) -> Language:

@@ -27,7 +27,7 @@ def read_sheet(reader: PageReader, sheet: Gray, request: Request, parts: Sequenc
         found.append(reader.recognize(np.ascontiguousarray(sheet[top : top + rows, :columns]), request))
         top += rows
     scale = 72.0 / request.dpi
-    sure = [part.confidence for part in found if part.lines]
+    confidences = [part.confidence for part in found if part.lines]
     return Recognition(
         lines=(),
         rulings=(),
@@ -38,8 +38,9 @@ def read_sheet(reader: PageReader, sheet: Gray, request: Request, parts: Sequenc
         engine=next((part.engine for part in found if part.engine), ""),
         version=next((part.version for part in found if part.version), ""),
         languages=tuple(dict.fromkeys(language for part in found for language in part.languages)),
-        confidence=round(sum(sure) / len(sure), 4) if sure else 0.0,
+        confidence=round(sum(confidences) / len(confidences), 4) if confidences else 0.0,
         seconds=round(sum(part.seconds for part in found), 3),
         attempts=tuple(attempt for part in found for attempt in part.attempts),
         parts=tuple(found),
+        lacks_barcodes=any(part.lacks_barcodes for part in found),
     )

@@ -43,17 +43,17 @@ _NAMES = {
 }
 
 
-def find_barcodes(image: Gray, dpi: float) -> tuple[tuple[Barcode, ...], Gray]:
-    """Return the codes on an image in any direction, from the top, and the image without them.
+def find_barcodes(image: Gray, dpi: float) -> tuple[tuple[Barcode, ...] | None, Gray]:
+    """Return the codes on an image, from the top, and the image without them.
 
     Their boxes are in points of the image as it is. Their places are painted white, because a text engine would take
-    them for letters. Without the library there are none, and a line in the log.
+    them for letters. Without the library they are None, and the log says so.
     """
     try:
         import zxingcpp
     except ImportError:
         logger.warning("Bar codes are not read: zxing-cpp is not installed (ocr_worker/requirements.txt)")
-        return (), image
+        return None, image
     found = []
     rest = image
     for code in zxingcpp.read_barcodes(image)[:MAX_BARCODES]:

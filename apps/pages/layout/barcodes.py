@@ -9,6 +9,7 @@ import msgspec
 from apps.pages.model.blocks import Barcode, Block, BlockType, Page, Source
 from apps.pages.model.geometry import Box
 
+BARCODES_NOT_READ = "barcodes_not_read"
 MIN_PICTURE_SHARE = 0.25
 """A picture of which a code covers this share is the picture of that code."""
 

@@ -15,7 +15,7 @@ from functools import partial
 import msgspec
 
 from apps.pages.layout import page_layout, rotated_pages
-from apps.pages.layout.barcodes import with_barcodes
+from apps.pages.layout.barcodes import BARCODES_NOT_READ, with_barcodes
 from apps.pages.layout.garbled_parts import with_parts_read
 from apps.pages.layout.own_text import (
     texts_elsewhere,
@@ -126,9 +126,11 @@ def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool 
     A page without a text layer keeps what text it has, such as a stamp on a scan. A page whose pictures alone needed
     OCR keeps its own text, and each picture is followed by the text read inside it. A suspected text layer that agrees
     with the picture of the page is kept. The pictures of an office document are followed by their texts, too.
-    Bar codes are added; of a page that needs no OCR, nothing else is read.
+    Bar codes, or a warning without them, are added; of a page that needs no OCR, nothing else is read.
     ``word_boxes``: what OCR read has the boxes of its words.
     """
+    if recognition.lacks_barcodes:
+        page = msgspec.structs.replace(page, warnings=(*page.warnings, BARCODES_NOT_READ))
     lay = partial(lay_out, page_number=page.number, word_boxes=word_boxes)
     if page.structured:
         return with_pictures_read(page, recognition, partial(_laid_out_in_picture, lay))

@@ -70,6 +70,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     ``rulings``: drawn lines as thin boxes. ``languages``: codes of the languages the engine read with.
     ``seconds``: time spent. ``warnings``: codes for the page. ``parts``: the recognitions of the pictures on a sheet,
     which has no lines of its own. ``barcodes``: with boxes of the page image as it was, before it was turned.
+    ``lacks_barcodes``: they could not be looked for.
     """
 
     lines: tuple[RecognizedLine, ...]
@@ -87,6 +88,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     warnings: tuple[str, ...] = ()
     parts: tuple[Recognition, ...] = ()
     barcodes: tuple[Barcode, ...] = ()
+    lacks_barcodes: bool = False
 
 
 _encoder = msgspec.json.Encoder()

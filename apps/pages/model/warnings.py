@@ -21,7 +21,10 @@ _SENTENCES = {
     "text_cleaned": "Invalid characters were removed or replaced.",
     "encoding_guessed": "The encoding of the text is not stated and was guessed; check letters with accents.",
     "pictures_not_read": "Pictures in the document are given as pictures; text in them was not read.",
-    "barcodes_not_read": ("Bar codes could not be looked for on a page, because OCR failed. Parse the document again."),
+    "barcodes_not_read": (
+        "Bar codes could not be looked for on a page: OCR failed, or zxing-cpp is not installed where OCR runs "
+        "(ocr_worker/requirements.txt). Install it if it is missing, and parse the document again."
+    ),
     "images_capped": (
         "A page has more pictures than can be fetched (MAX_EXTRACTED_IMAGES_PER_PAGES): the largest can, and the "
         "metadata has the number of the others (pictures_left_out)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -10,8 +11,14 @@ import segno
 import zxingcpp
 from PIL import Image, ImageDraw
 
+from apps.pages.layout.recognized_page import apply_recognition
+from apps.pages.model.blocks import Page
 from apps.pages.model.geometry import Box
+from ocr_worker.engines.null import NullEngine
 from ocr_worker.images.barcodes import find_barcodes
+from ocr_worker.recognition import PageReader, Request
+from ocr_worker.sheets import read_sheet
+from tests.unit.ocr_worker.test_abilities import OneLine
 
 DPI = 144.0
 AT = (300, 400)
@@ -45,16 +52,22 @@ FORMATS = [
     ("Code128", "Parcel 4711", "Parcel 4711", "Code 128"),
     ("Code39", "PARCEL-4711", "PARCEL-4711", "Code 39"),
     ("ITF", "1234567890", "1234567890", "ITF"),
+    ("PDF417", "Parcel 4711", "Parcel 4711", "PDF417"),
     ("DataMatrix", "Parcel 4711", "Parcel 4711", "Data Matrix"),
     ("Aztec", "Parcel 4711", "Parcel 4711", "Aztec"),
-    ("PDF417", "Parcel 4711", "Parcel 4711", "PDF417"),
+]
+DIRECTIONS = [
+    *((*code, turned) for code in FORMATS for turned in (0, 2, 90, 180, 270)),
+    *((*code, turned) for code in FORMATS[-2:] for turned in (30, 45, 135)),
 ]
 
 
-@pytest.mark.parametrize(("kind", "value", "read", "name"), FORMATS)
-@pytest.mark.parametrize("turned", [0, 90, 180])
-def test_a_code_is_read_in_any_direction(kind: str, value: str, read: str, name: str, turned: int) -> None:
-    image = page(written(value, getattr(zxingcpp.BarcodeFormat, kind))).rotate(turned, expand=True)
+@pytest.mark.parametrize(("kind", "value", "read", "name", "turned"), DIRECTIONS)
+def test_codes_are_read_on_each_side_and_those_of_squares_at_any_angle(
+    kind: str, value: str, read: str, name: str, turned: int
+) -> None:
+    image = page(written(value, getattr(zxingcpp.BarcodeFormat, kind)))
+    image = image.rotate(turned, Image.Resampling.BICUBIC, expand=True, fillcolor="white")
     codes, _rest = find_barcodes(np.asarray(image), DPI)
     assert [(code.value, code.format) for code in codes] == [(read, name)]
 
@@ -82,3 +95,16 @@ def test_text_and_noise_are_no_codes() -> None:
         codes, rest = find_barcodes(image, DPI)
         assert codes == ()
         assert rest is image
+
+
+@pytest.mark.parametrize("needs_ocr", ["", "no_text_layer"])
+def test_a_page_has_a_warning_where_the_library_is_missing(monkeypatch: pytest.MonkeyPatch, needs_ocr: str) -> None:
+    monkeypatch.setitem(sys.modules, "zxingcpp", None)
+    reader = PageReader(OneLine(), [NullEngine()])
+    request = Request(DPI, only_barcodes=not needs_ocr)
+    image = np.asarray(page(qr_code("https://example.org/4711")))
+
+    found = apply_recognition(Page(1, 600, 800, needs_ocr=needs_ocr), reader.recognize(image, request))
+    assert "barcodes_not_read" in found.warnings
+    sheet = read_sheet(reader, image, request, [(1200, 1600)])
+    assert apply_recognition(Page(1, 600, 800, structured=True), sheet).warnings == ("barcodes_not_read",)
