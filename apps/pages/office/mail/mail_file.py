@@ -7,6 +7,7 @@ which reads pages of a document of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePosixPath
@@ -140,13 +141,14 @@ class MailFile:
         """Return what is read of an attached file, None if it is only named."""
         if self._read_files >= MAX_READ_ATTACHMENTS or file.media_type.lower() in _SIGNATURES:
             return None
-        self._read_files += 1
-        try:
+        document = None
+        with suppress(ParseError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             if file.message is not None:
-                return file.message() if depth < MAX_NESTED_MESSAGES else None
-            return self._opened_content(file, depth) if file.content else None
-        except (ParseError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return None
+                document = file.message() if depth < MAX_NESTED_MESSAGES else None
+            elif file.content:
+                document = self._opened_content(file, depth)
+        self._read_files += document is not None
+        return document
 
     def _opened_content(self, file: AttachedFile, depth: int) -> Mail | OfficeFile | None:
         content = file.content or b""

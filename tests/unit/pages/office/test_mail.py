@@ -130,3 +130,23 @@ def test_a_text_about_mail_is_a_text(path: Path) -> None:
     facts, _pages = read(path, b"Note: the following\nFrom: the office\nis here.\n\nSubject: none", ".txt")
 
     assert facts.media_type == "text/plain"
+
+
+def test_only_attachments_that_are_read_count_to_their_limit(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.pages.office.mail.mail_file.MAX_READ_ATTACHMENTS", 2)
+    mail = message("Order", "See the files")
+    for content, kind, name in (
+        (b"\x89PNG\r\n\x1a\n", "image/png", "logo.png"),
+        (b"", "text/csv", "empty.csv"),
+        (b"PK\x03\x04 damaged", "application/zip", "damaged.docx"),
+        (b"a,b\n1,2\n", "text/csv", "one.csv"),
+        (b"a,b\n3,4\n", "text/csv", "two.csv"),
+        (b"a,b\n5,6\n", "text/csv", "three.csv"),
+    ):
+        mail.add_attachment(content, *kind.split("/"), filename=name)
+    _facts, pages = read(path, mail.as_bytes())
+
+    assert [page.attachment_name for page in pages] == ["", "one.csv", "two.csv"]
+    assert texts(pages[0])[-4:] == [
+        f"Attached file: {name}" for name in ("logo.png", "empty.csv", "damaged.docx", "three.csv")
+    ]
