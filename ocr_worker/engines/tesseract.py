@@ -30,6 +30,7 @@ _PSM_LINE, _PSM_RAW_LINE = 7, 13
 _LINE_MARGIN_PIXELS = 20
 _ORIENTATION_PACK = "osd"
 _PROGRAM_SECONDS = 110
+_HAS_LIBRARY = find_spec("tesserocr") is not None
 # Tesseract's names of scripts -> ours.
 _SCRIPTS = {
     "Latin": LATIN,
@@ -224,13 +225,13 @@ def _read_table(table: str) -> list[FoundLine]:
     ]
 
 
-@needs(Needs.NOTHING if find_spec("tesserocr") else Needs.PROGRAMS)
+@needs(Needs.NOTHING if _HAS_LIBRARY else Needs.PROGRAMS)
 def make() -> TesseractEngine:
-    """Load Tesseract through the fastest binding that is installed."""
-    try:
-        return make_tesserocr()
-    except ImportError:
-        return make_pytesseract()
+    """Load Tesseract through the fastest binding that is installed.
+
+    A library that cannot be loaded raises: the process was confined for it, and may start no programs.
+    """
+    return make_tesserocr() if _HAS_LIBRARY else make_pytesseract()
 
 
 def make_tesserocr() -> TesseractEngine:
