@@ -16,6 +16,7 @@ from apps.pages.office.sources import bytes_of
 from apps.pages.office.xml_parts import Element, local_name
 
 MEDIA_TYPE = "image/svg+xml"
+LINKED, FORMAT_NOT_READ = "linked_pictures_left_out", "picture_format_not_read"
 DPI = 150.0
 MAX_PIXELS = 16_000_000
 MAX_SIDE_RATIO = 200
@@ -45,7 +46,7 @@ _PICTURES = ("data:image/png", "data:image/jpeg", "data:image/jpg", "data:image/
 class SvgFile(NamedTuple):
     """``width`` and ``height`` in points. A point of the picture (x, y) is at (x * scale + left, y * scale + top).
 
-    ``is_incomplete``: it shows pictures of other files, which are left out.
+    ``left_out``: the codes of warnings of what it shows and the renderer does not.
     """
 
     root: Element
@@ -55,7 +56,7 @@ class SvgFile(NamedTuple):
     left: float
     top: float
     title: str
-    is_incomplete: bool
+    left_out: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
@@ -65,7 +66,7 @@ def opened(path: str, _identity: tuple[int, ...]) -> SvgFile:
     root = xml_parts.parsed(_without_doctype(text).encode(), has_long_texts=True)
     if local_name(root) != "svg":
         raise DamagedDocument
-    is_incomplete = _without_other_files(root)
+    left_out = _without_other_files(root)
     box = _view_box(root)
     width = _length(root.get("width")) or (box[2] if box else _DEFAULT_WIDTH)
     height = _length(root.get("height")) or (box[3] if box else _DEFAULT_HEIGHT)
@@ -84,7 +85,7 @@ def opened(path: str, _identity: tuple[int, ...]) -> SvgFile:
     top = (height * points - box_height * scale) / 2 - y * scale
     heading = next((element for element in root if local_name(element) == "title"), None)
     title = " ".join(clean("".join(heading.itertext())).split()) if heading is not None else ""
-    return SvgFile(root, width * points, height * points, scale, left, top, title[:MAX_TITLE_CHARACTERS], is_incomplete)
+    return SvgFile(root, width * points, height * points, scale, left, top, title[:MAX_TITLE_CHARACTERS], left_out)
 
 
 def rendered(picture: SvgFile) -> bytes:
@@ -118,9 +119,12 @@ def _without_doctype(text: str) -> str:
     return text
 
 
-def _without_other_files(root: Element) -> bool:
-    """Remove scripts, and addresses of other files, which the renderer would open. Return whether there were any."""
-    is_incomplete = False
+def _without_other_files(root: Element) -> tuple[str, ...]:
+    """Remove scripts, and addresses of other files, which the renderer would open, and of formats that it cannot show.
+
+    Return the codes of warnings of these addresses.
+    """
+    codes: list[str] = []
     for element in list(root.iter("{*}script")):
         element.getparent().remove(element)
     for element in root.iter(*(f"{{*}}{name}" for name in _NO_HREF)):
@@ -130,8 +134,9 @@ def _without_other_files(root: Element) -> bool:
             address = element.get(name).strip()
             if not address.startswith("#") and not address[:40].lower().startswith(_PICTURES):
                 del element.attrib[name]
-                is_incomplete = True
-    return is_incomplete
+                if address:
+                    codes.append(FORMAT_NOT_READ if address[:5].lower() == "data:" else LINKED)
+    return tuple(dict.fromkeys(codes))
 
 
 def _view_box(root: Element) -> tuple[float, float, float, float] | None:

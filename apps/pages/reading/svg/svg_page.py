@@ -13,7 +13,7 @@ from apps.pages.model.ocr_reasons import NO_TEXT_LAYER, TEXT_IN_PICTURE
 from apps.pages.reading.svg import svg_file, svg_text
 from apps.pages.reading.svg.svg_file import MEDIA_TYPE, SvgFile
 
-INCOMPLETE, HIDDEN_TEXT, CUT = "linked_pictures_left_out", "hidden_text", "text_truncated"
+HIDDEN_TEXT, CUT = "hidden_text", "text_truncated"
 MAX_HIDDEN_CHARACTERS = 10_000
 
 
@@ -42,8 +42,8 @@ def read_page(path: str, margins: Margins | None = None) -> Page:
     blocks = svg_text.blocks_of(texts)
     if not texts or has_pictures:
         blocks.append(Block(type=BlockType.PICTURE, box=area, description="" if texts else picture.title))
-    warnings = [code for code, is_true in ((INCOMPLETE, picture.is_incomplete), (CUT, text.is_cut)) if is_true]
-    page = Page(1, width, height, tuple(blocks), warnings=tuple(warnings))
+    warnings = (*picture.left_out, *((CUT,) if text.is_cut else ()))
+    page = Page(1, width, height, tuple(blocks), warnings=warnings)
     hidden = "\n".join(text.hidden)[:MAX_HIDDEN_CHARACTERS]
     if hidden:
         page = msgspec.structs.replace(page, hidden=tuple(hidden.split("\n")), warnings=(*page.warnings, HIDDEN_TEXT))

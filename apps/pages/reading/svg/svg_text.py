@@ -31,6 +31,7 @@ _NOT_DRAWN = frozenset(
 )
 _TRANSFORM = re.compile(r"(matrix|translate|scale|rotate|skewX|skewY)\s*\(([^()]*)\)")
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_LENGTH = re.compile(rf"({_NUMBER.pattern})\s*([a-z]*)")
 _NAMED_SIZES = {"xx-small": 9.0, "x-small": 10.0, "small": 13.0, "medium": 16.0, "large": 18.0, "x-large": 24.0}
 _READ = (
     "font-size",
@@ -72,7 +73,7 @@ def read(picture: SvgFile) -> SvgText:
     place = _SvgPlace(start, reader.styled(picture.root, {}))
     for child in picture.root:
         reader.read(child, place)
-    return SvgText(reader.texts[:MAX_TEXTS], reader.hidden, reader.is_cut)
+    return SvgText(reader.texts[:MAX_TEXTS], reader.hidden, reader.is_cut or len(reader.texts) > MAX_TEXTS)
 
 
 def blocks_of(texts: list[list[Line]]) -> list[Block]:
@@ -291,11 +292,9 @@ def _rules(root: Element) -> Iterator[tuple[str, Style]]:
 
 
 def _number(element: Element, name: str) -> float:
-    """Return the first number of an attribute; "2em" counts in sizes of usual letters."""
-    text = element.get(name) or ""
-    found = _NUMBER.search(text)
-    value = float(found[0]) if found else 0.0
-    return value * _DEFAULT_SIZE if text.strip().endswith("em") else value
+    """Return the first length of an attribute in pixels; "2em" counts in sizes of usual letters."""
+    found = _LENGTH.search(element.get(name) or "")
+    return float(found[1]) * UNITS.get(found[2], 1.0) if found else 0.0
 
 
 def _matrix(text: str | None) -> Matrix:

@@ -59,6 +59,7 @@ def test_texts_have_places_on_the_page(path: Path) -> None:
         ('<svg x="100" y="50"><text y="20">mill</text></svg>', (75, 52)),
         ('<defs><text id="a" y="20">mill</text></defs><use xlink:href="#a" x="100" y="50"/>', (75, 52)),
         ('<text x="100" y="70" text-anchor="middle">mill</text>', (62, 52)),
+        ('<text x="75pt" y="0.5in" dy="22px">mill</text>', (75, 52)),
     ],
 )
 def test_places_follow_transformations(path: Path, text: str, place: tuple[int, int]) -> None:
@@ -117,7 +118,7 @@ def test_other_files_and_addresses_are_not_opened(path: Path, tmp_path: Path) ->
         with pytest.raises(TimeoutError):
             server.accept()
 
-    assert page.warnings == ("linked_pictures_left_out",)
+    assert page.warnings == ("linked_pictures_left_out", "picture_format_not_read")
     assert Image.frombytes("L", (image.width, image.height), image.pixels).getpixel((400, 30)) == 255
 
 
@@ -159,6 +160,16 @@ def test_every_unit_of_letters_is_known(path: Path, size: str, points: float) ->
     _facts, page = read(path, picture(f'<text x="9" y="60" style="font-size:{size}">Mill</text>'))
 
     assert page.blocks[0].lines[0].size == pytest.approx(points, abs=0.01)
+
+
+@pytest.mark.parametrize(("count", "warnings"), [(3, ()), (4, ("text_truncated",)), (5, ("text_truncated",))])
+def test_texts_beyond_the_limit_are_cut_with_a_warning(
+    path: Path, monkeypatch: pytest.MonkeyPatch, count: int, warnings: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(svg_text, "MAX_TEXTS", 3)
+    _facts, page = read(path, picture("".join(f'<text x="{99 * at}" y="20">{at}</text>' for at in range(count))))
+
+    assert (texts(page), page.warnings) == (["0", "1", "2"], warnings)
 
 
 def test_text_that_is_nested_too_deeply_is_cut_with_a_warning(path: Path) -> None:
