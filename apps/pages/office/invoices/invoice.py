@@ -76,11 +76,7 @@ def files_of(source: Source) -> Iterator[tuple[Attachment, bytes]]:
     root = xml_parts.parsed(bytes_of(source), has_long_texts=True)
     for number, element in enumerate(root.iter(*(f"{{*}}{name}" for name in _FILES)), start=1):
         facts = Attachment(_line(element.get("filename"))[:200] or str(number), _line(element.get("mimeCode"))[:200])
-        try:
-            content = base64.b64decode("".join((element.text or "").split()), validate=True)
-        except ValueError:
-            content = b""
-        yield facts, content
+        yield facts, _content(element)
 
 
 class _InvoiceReader:
@@ -149,7 +145,7 @@ class _InvoiceReader:
     def _file(self, element: Element) -> Attachment:
         self._used.add(element)
         name, media_type = self._attribute(element, "filename"), self._attribute(element, "mimeCode")
-        return Attachment(name[:200], media_type[:200], len(element.text or "") * 3 // 4)
+        return Attachment(name[:200], media_type[:200], len(_content(element)) or None)
 
     def _others(self) -> Iterator[tuple[str, str]]:
         """Yield path and value of the elements and attributes that have not been used, in their order."""
@@ -173,6 +169,14 @@ def _with_paths(element: Element, path: str) -> Iterator[tuple[Element, str]]:
         name = child.tag
         counts[name] = counts.get(name, 0) + 1
         yield child, f"{path}/{name}" + (f"[{counts[name]}]" if counts[name] > 1 else "")
+
+
+def _content(element: Element) -> bytes:
+    """Return the file in an element; b"" if it is damaged."""
+    try:
+        return base64.b64decode("".join((element.text or "").split()), validate=True)
+    except ValueError:
+        return b""
 
 
 def _line(text: str | None) -> str:

@@ -10,6 +10,7 @@ import pikepdf
 import pytest
 from lxml import etree
 
+from apps.pages.model.document_facts import Attachment
 from apps.pages.model.errors import DamagedDocument, TooManyElements
 from apps.pages.reading.page_reading import inspect_document
 from tests.documents.e_invoices import cii_invoice, ubl_invoice
@@ -89,7 +90,8 @@ def test_a_credit_note_is_called_so(path: Path) -> None:
 
 
 def test_files_in_an_invoice_are_named(path: Path) -> None:
-    file = base64.b64encode(b"%PDF-" + bytes(11_000_000)).decode()  # more than a text has otherwise
+    content = b"%PDF-" + bytes(11_000_000)  # more than a text has otherwise
+    file = base64.encodebytes(content).decode()
     attached = (
         "<cac:AdditionalDocumentReference><cbc:ID>1</cbc:ID><cac:Attachment><cbc:EmbeddedDocumentBinaryObject "
         f"mimeCode='application/pdf' filename='time.pdf'>{file}</cbc:EmbeddedDocumentBinaryObject></cac:Attachment>"
@@ -98,7 +100,7 @@ def test_files_in_an_invoice_are_named(path: Path) -> None:
     path.write_bytes(ubl_invoice(more=attached))
     facts, [page] = read(path)
 
-    assert [(file.name, file.media_type) for file in facts.attachments] == [("time.pdf", "application/pdf")]
+    assert facts.attachments == (Attachment("time.pdf", "application/pdf", len(content)),)
     assert page.blocks[-1].text == "Attached file: time.pdf"
     assert page.warnings == ("embedded_files_not_read",)
 
