@@ -152,8 +152,13 @@ class ParseJob(models.Model):
 
     @property
     def has_page_pictures(self) -> bool:
-        """There are pictures of whole pages: of a PDF, of pictures, or of slides that were printed."""
+        """There are pictures of the pages of the result: of a PDF, of pictures, or of slides that were printed."""
         return not is_structured(self.read_type) or self.has_printed_slides
+
+    @property
+    def print_has_other_pages(self) -> bool:
+        """The document was printed, and its pages begin and end elsewhere than those of the result."""
+        return bool(self.printed_key and self.printed_pages) and not self.has_page_pictures
 
     @cached_property
     def parsed_options(self) -> JobOptions:

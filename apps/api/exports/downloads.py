@@ -15,12 +15,18 @@ from apps.api.requests import query_parameters
 from apps.api.requests.scopes import READS
 from apps.api.schema import FILE_PROBLEMS, query
 from apps.api.v2.find_jobs import find_job
-from apps.api.v2.result_files import FILE_NAMES, media_type_of, open_file
+from apps.api.v2.result_files import DOCUMENT_PDF, FILE_NAMES, media_type_of, open_file
 from apps.jobs.errors import JobNotFinished
 from apps.pages.output.exports.options import DEFAULT_TOKENS, MAX_TOKENS, MIN_TOKENS, SPLITS, ChunkOptions
 from apps.pages.output.exports.options import FILE_NAMES as FILES_OF_EXPORTS
 
 _TOKENS = {"type": "integer", "minimum": MIN_TOKENS, "maximum": MAX_TOKENS, "default": DEFAULT_TOKENS}
+
+_NO_FILE = "The result does not have this file: the job was not asked for it, or has nothing for it."
+_NO_PDF = (
+    "The document is not a PDF, and none was made of it. For the PDF of an office document, send "
+    "output_options.save_output_pdf when you parse it; for the PDF of a picture, fetch searchable.pdf."
+)
 
 
 class ResultFile(ApiView):
@@ -53,7 +59,7 @@ class ResultFile(ApiView):
             return delivery.not_modified(tag)
         found = open_file(job, name, chunks)
         if found is None:
-            raise NotFound("The result does not have this file: the job was not asked for it, or has nothing for it.")
+            raise NotFound(_NO_PDF if name == DOCUMENT_PDF else _NO_FILE)
         size, content = found
         return delivery.file_response(request, content, size=size, name=name, media_type=media_type_of(name), tag=tag)
 

@@ -36,7 +36,7 @@ class PageScreenshot(BaseModel):
 
 
 class PageScreenshots(RootModel[list[PageScreenshot]]):
-    """The pages that the file's newest result has."""
+    """The pages of the file's newest result that have pictures."""
 
 
 class PageFigure(BaseModel):
@@ -60,14 +60,19 @@ class ScreenshotsOfFile(ApiView):
 
     @extend_schema(operation_id="list_page_screenshots", tags=["files"], responses={200: PageScreenshots, **PROBLEMS})
     def get(self, request: Request, file_id: str) -> HttpResponse:
-        """List the pages of a file that was parsed."""
+        """List the pages of a file that was parsed; of an office document those of its print, without sizes."""
+        job = _newest_result(request, file_id)
         found = [
+            PageScreenshot(file_id=file_id, page_index=number - 1, metadata={})
+            for number in images.printed_numbers(job)
+        ]
+        found += [
             PageScreenshot(
                 file_id=file_id,
                 page_index=page["page_number"] - 1,
                 metadata={"page_width": page["page_width"], "page_height": page["page_height"]},
             )
-            for page in images.pages_of(_newest_result(request, file_id))
+            for page in (images.pages_of(job) if job.has_page_pictures else ())
             if page["success"]
         ]
         return json_response(PageScreenshots(found))

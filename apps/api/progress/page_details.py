@@ -141,7 +141,7 @@ def _represent(request: Request, job: ParseJob, page: JobPage, stored: StoredPag
     if stored is not None:
         content["text"] = {"page_number": stored.number, "text": stored.text}
         content |= {"markdown": stored.markdown, "items": stored.items, "metadata": stored.metadata}
-        if not stored.has_failed and job.document_id:
+        if not stored.has_failed and job.document_id and job.has_page_pictures:
             content |= {
                 f"{kind}_url": _link(request, job, f"page_{stored.number}{suffix}.jpg")
                 for kind, suffix in (("image", ""), ("overlay", "_overlay"))

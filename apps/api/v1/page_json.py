@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from apps.api.v1.page_texts import error_of, markdown_of, text_of
@@ -26,8 +26,14 @@ _NAME = re.compile(r"_picture_(\d+)\.jpg$")
 _ESCAPED = re.compile(r"\\(.)")
 
 
-def page_json(page: StoredPage, job: ParseJob, presentation: Presentation, structured: Json | None = None) -> Json:
-    """Return one page of the job's result. ``structured``: its structured output."""
+def page_json(
+    page: StoredPage,
+    job: ParseJob,
+    presentation: Presentation,
+    structured: Json | None = None,
+    printed: Sequence[int] = (),
+) -> Json:
+    """Return one page of the job's result. ``structured``: its structured output; ``printed``: its printed pages."""
     items = page.items.get("items", [])
     width, height = page.items.get("page_width", 0.0), page.items.get("page_height", 0.0)
     text, markdown = text_of(page, presentation), markdown_of(page, presentation)
@@ -36,7 +42,7 @@ def page_json(page: StoredPage, job: ParseJob, presentation: Presentation, struc
         "page": page.number,
         "text": text,
         "md": markdown,
-        "images": list(_images(page, job)),
+        "images": [*map(_printed_page, printed), *_images(page, job)],
         "charts": [],
         "tables": [],
         "layout": [_layout(item, width, height) for item in items] if presentation.extract_layout else [],
@@ -62,6 +68,11 @@ def page_json(page: StoredPage, job: ParseJob, presentation: Presentation, struc
     if error:
         content["error"] = error
     return content
+
+
+def _printed_page(number: int) -> Json:
+    sizes = ("x", "y", "width", "height", "original_width", "original_height")
+    return {"name": f"page_{number}.jpg", **dict.fromkeys(sizes), "type": "full_page_screenshot"}
 
 
 def _images(page: StoredPage, job: ParseJob) -> Iterator[Json]:

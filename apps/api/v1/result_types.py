@@ -36,13 +36,15 @@ class ParsingBox(BaseModel):
 
 
 class ParsingImage(BaseModel):
+    """Pages that were printed have no size here: they are rendered when they are fetched."""
+
     name: str
-    x: float
-    y: float
-    width: float
-    height: float
-    original_width: int
-    original_height: int
+    x: float | None
+    y: float | None
+    width: float | None
+    height: float | None
+    original_width: int | None
+    original_height: int | None
     type: Literal["full_page_screenshot", "object"]
 
 

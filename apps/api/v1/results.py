@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from tempfile import SpooledTemporaryFile
 from typing import Any, cast
 
@@ -27,7 +27,7 @@ from apps.api.v1.page_texts import PageText, joined, markdown_of, text_of
 from apps.api.v1.result_types import ParsingJsonResult, ParsingTextResult
 from apps.api.v1.stored_pages import StoredPage, stored_pages
 from apps.api.v2.find_jobs import find_job
-from apps.api.v2.images import JPEG, image_response
+from apps.api.v2.images import JPEG, image_response, printed_numbers
 from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries
 from apps.jobs.models import ParseJob
@@ -93,10 +93,12 @@ class JsonResult(ResultView):
     def get(self, request: Request, job_id: str) -> HttpResponseBase:
         """Return the pages with their texts, items and images."""
         job = find_job(project_of(request), job_id)
-        presentation, structured = job.parsed_options.presentation, _structured_pages(job)
+        presentation, structured, printed = job.parsed_options.presentation, _structured_pages(job), _printed_pages(job)
         pages = (
             (b"," if number else b"")
-            + msgspec.json.encode(page_json(page, job, presentation, structured.get(page.number)))
+            + msgspec.json.encode(
+                page_json(page, job, presentation, structured.get(page.number), printed.get(page.number, ()))
+            )
             for number, page in enumerate(result_pages(job))
         )
         metadata = msgspec.json.encode(job_metadata(job))
@@ -183,6 +185,17 @@ def _tables(job: ParseJob) -> Iterator[SheetTable]:
                 name = heading or page.metadata.get("sheet_name") or f"Page {page.number}, table {count}"
                 cells = [cell for draft in table_of(item["html"]) for cell in draft.cells]
                 yield SheetTable(names.unique(name), item["rows"], cells)
+
+
+def _printed_pages(job: ParseJob) -> dict[int, list[int]]:
+    """Return the printed pages that are listed with each page of the result, by its number: each with one page.
+
+    Both are counted from the begin of the document, so most are near; those that are left are with the last page.
+    """
+    printed = list(printed_numbers(job)) if "screenshot" in job.parsed_options.images_to_save else []
+    numbers = list(queries.list_pages(job.pk).order_by("number").values_list("number", flat=True)) if printed else []
+    found = {number: printed[before:number] for before, number in pairwise([0, *numbers[:-1]])}
+    return found | {number: printed[sum(map(len, found.values())) :] for number in numbers[-1:]}
 
 
 def _structured_pages(job: ParseJob) -> dict[int, dict[str, Any]]:

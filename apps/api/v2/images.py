@@ -76,7 +76,13 @@ class JobImage(ApiView):
 def image_response(request: Request, job: ParseJob, name: str) -> HttpResponseBase:
     """Raise NotFound for a picture that the result does not have, and when the document was deleted."""
     found = _NAME.fullmatch(name)
-    page = _page(job, int(found[1])) if found else None
+    number = int(found[1]) if found else 0
+    page: dict[str, Any] | None = None
+    if found and job.print_has_other_pages and not found[2]:
+        if number in printed_numbers(job) and not found[3]:  # the result has no boxes on these pages
+            page = {"page_number": number, "page_width": 0.0, "page_height": 0.0}  # the render finds the size
+    elif found:
+        page = _page(job, number)
     if found is None or page is None:
         raise NotFound("The result has no such picture. Request the list: expand=images_content_metadata.")
     tag = delivery.entity_tag(job.pk, job.result_folder, name)
@@ -115,6 +121,9 @@ def images_content_metadata(request: Request, job: ParseJob, names: Collection[s
             )
         )
 
+    if "screenshot" in wanted and job.document_id:
+        for number in printed_numbers(job):
+            add(f"page_{number}.jpg", "screenshot")
     for page in pages_of(job) if job.document_id else ():
         number = page["page_number"]
         if "screenshot" in wanted and page["success"] and job.has_page_pictures:
@@ -137,6 +146,11 @@ def pages_of(job: ParseJob) -> list[dict[str, Any]]:
         return []
     with content:
         return list(msgspec.json.decode(content.read())["pages"])
+
+
+def printed_numbers(job: ParseJob) -> range:
+    """Return the numbers of the printed pages of a document whose result has other pages; empty for all others."""
+    return range(1, (job.printed_pages or 0) + 1 if job.result_folder and job.print_has_other_pages else 1)
 
 
 def _page(job: ParseJob, number: int) -> dict[str, Any] | None:

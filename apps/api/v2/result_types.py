@@ -245,6 +245,9 @@ class JobMetadata(BaseModel):
         str | None, Field(description="the type of the document that was read, if the uploaded one was converted first")
     ]
     document_pages: int | None
+    printed_pages: Annotated[
+        int | None, Field(description="pages of an office document as it was printed; only slides are the same pages")
+    ]
     target_pages: str | None
     max_pages: int | None
     parameters: dict[str, Any]

@@ -76,6 +76,7 @@ def job_metadata(job: ParseJob) -> dict[str, Any]:
         "media_type": job.media_type or None,
         "converted_to": job.converted_type or None,
         "document_pages": job.document_pages,
+        "printed_pages": job.printed_pages,
         "target_pages": job.target_pages or None,
         "max_pages": job.max_pages,
         "parameters": job.options,

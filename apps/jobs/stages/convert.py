@@ -23,10 +23,11 @@ from apps.jobs.scheduling.moves import move_to_stage
 from apps.jobs.stages.step_work import original_document, password_of, record_errors
 from apps.jobs.states import Stage
 from apps.pages.conversion.converter import AUTO, OFF, PACKAGES, ConverterLimits, converted, find_program, missing_here
-from apps.pages.model.conversions import Conversion, conversion_of, has_slides, print_of
+from apps.pages.model.conversions import Conversion, conversion_of, print_of
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import ConversionFailed, DocumentError, ReaderNotConfined, Stopped
 from apps.pages.model.warnings import describe
+from apps.pages.output.exports.registry import EXPORTS
 
 NO_PROGRAM = f"LibreOffice is missing. Install it (Debian, Ubuntu: sudo apt-get install {PACKAGES})."
 NO_CONVERTER = (
@@ -55,12 +56,13 @@ def begin_conversion(claim: Claim, facts: DocumentFacts) -> None:
 def needs_print(job: ParseJob, media_type: str) -> bool:
     """Return whether the job asks for a form of its document that only a print has, and none was tried yet.
 
-    ``media_type``: of the document as it was uploaded. A PDF of any office document, or screenshots of slides.
+    ``media_type``: of the document as it was uploaded.
     """
     if print_of(media_type) is None or job.printed_key or any(each["code"] == NOT_PRINTED for each in job.warnings):
         return False
     options = job.parsed_options
-    return options.saves_pdf or ("screenshot" in options.images_to_save and has_slides(media_type))
+    is_exported = any(EXPORTS[name].needs_pictures for name in options.s3_exports)
+    return options.saves_pdf or "screenshot" in options.images_to_save or is_exported
 
 
 def begin_print(claim: Claim, facts: DocumentFacts, *, media_type: str) -> None:

@@ -10,15 +10,13 @@ from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
 from apps.documents import storage
-from apps.documents.errors import DocumentNotFound
 from apps.jobs import queries
 from apps.jobs.errors import JobNotFinished, JobNotFound, ResultMissing
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.assemble import accepted_pages
 from apps.jobs.stages.export_source import USUAL_CHUNKS, export_source
 from apps.jobs.states import ENDED_JOBS
-from apps.pages.model.errors import GarbledPage, NoPictureOfPage
-from apps.pages.model.media_types import is_structured
+from apps.pages.model.errors import GarbledPage
 from apps.pages.model.warnings import describe
 from apps.pages.output.exports.options import ChunkOptions
 from apps.pages.output.exports.registry import Export
@@ -30,17 +28,13 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
     """Make an export of the job's result and return its size and bytes; None if the job has no result.
 
     It is kept with the result, except chunks with other options than usual. Raise JobNotFinished while pages of the
-    result are parsed again, ResultMissing if their content is gone, and for an export with pictures NoPictureOfPage if
-    the document has none, DocumentNotFound if it was deleted.
+    result are parsed again, ResultMissing if their content is gone, and for an export with pictures of pages what
+    ``export_source`` raises.
     """
     if not job.result_folder:
         return None
     if not job.has_ended:
         raise JobNotFinished
-    if export.needs_pictures and is_structured(job.read_type):
-        raise NoPictureOfPage
-    if export.needs_pictures and not job.document_id:
-        raise DocumentNotFound
     warnings: list[str] = []
     with ExitStack() as opened:
         out = cast(BinaryIO, opened.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))
@@ -48,6 +42,7 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
             with ExitStack() as used:
                 source = export_source(
                     job,
+                    export,
                     used,
                     pages=partial(accepted_pages, job),
                     open_output=partial(queries.open_result, job),

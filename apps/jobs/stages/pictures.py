@@ -22,18 +22,19 @@ def rendered_picture(
     """Return a page, or the part of it in ``box``, as a JPEG. Raise PageError, DocumentGone if the file was deleted.
 
     ``width`` and ``height`` of the page and ``box`` are in points, of the page as displayed. ``embedded``: the image
-    file inside an office document to return instead. Slides are shown as they were printed.
+    file inside an office document to return instead. Slides are shown as they were printed, and a whole page of another
+    office document is one of its print.
     """
     page = Page(number, width, height)
-    is_printed = embedded is None and job.has_printed_slides
-    with printed_slides(job) if is_printed else document_pictures(job) as pictures:
+    is_printed = embedded is None and (job.has_printed_slides or (job.print_has_other_pages and box is None))
+    with printed_pictures(job) if is_printed else document_pictures(job) as pictures:
         if embedded is not None:
             return pictures.picture(page, NO_BOX, embedded)
         return pictures.page(page) if box is None else pictures.region(page, box)
 
 
-def printed_slides(job: ParseJob) -> DocumentPictures:
-    """Return the pictures of the slides of the job's presentation, as they were printed. Close it."""
+def printed_pictures(job: ParseJob) -> DocumentPictures:
+    """Return the pictures of the job's office document as it was printed. Close it."""
     return DocumentPictures(
         job.document_id,
         password=None,  # the printed document has none

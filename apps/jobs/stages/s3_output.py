@@ -11,11 +11,11 @@ from typing import BinaryIO, cast
 
 from apps.core.outbound.errors import FetchFailed
 from apps.documents import s3_folders, storage
-from apps.documents.errors import S3FolderNotAllowed
+from apps.documents.errors import DocumentNotFound, S3FolderNotAllowed
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.export_source import export_source
 from apps.pages.model.blocks import Page, PageFailure
-from apps.pages.model.media_types import is_structured
+from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.output.assembly import GROUNDED_ITEMS, MAX_MEMORY_BYTES, OUTPUTS, RAW_WORDS, SPREADSHEET
 from apps.pages.output.exports.registry import EXPORTS
 
@@ -63,14 +63,15 @@ def _exports(
     """Yield each export that the job asks for, and add the codes of warnings."""
     for name in job.parsed_options.s3_exports:
         export = EXPORTS[name]
-        if export.needs_pictures and (is_structured(job.read_type) or not job.document_id):
-            warnings.append(NOT_WRITTEN)
-            continue
         with ExitStack() as used:
             out = cast(BinaryIO, used.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))
-            source = export_source(
-                job, used, pages=pages, open_output=lambda name: _opened(folder, name), warn=warnings.append
-            )
+            try:
+                source = export_source(
+                    job, export, used, pages=pages, open_output=lambda name: _opened(folder, name), warn=warnings.append
+                )
+            except (NoPictureOfPage, DocumentNotFound):
+                warnings.append(NOT_WRITTEN)
+                continue
             export.write(source, out)
             out.seek(0)
             yield export.file_name, out

@@ -30,7 +30,7 @@ from apps.jobs.stages.recognize import begin_recognition, pages_to_recognize, re
 from apps.jobs.stages.step_work import local_document, password_of, reader_limits, reading_options_of, record_errors
 from apps.jobs.states import PageState, Stage
 from apps.pages.model.blocks import Page, PageFailure, encode_pages
-from apps.pages.model.conversions import conversion_of, has_slides
+from apps.pages.model.conversions import conversion_of, print_of
 from apps.pages.model.document_facts import NAMED_FACTS, DocumentFacts
 from apps.pages.model.errors import ConversionFailed, DocumentError, PageError
 from apps.pages.model.media_types import PDF
@@ -154,8 +154,11 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
     codes = [*facts.warnings]
     if last_page(job.target_pages) > facts.page_count:
         codes.append("pages_out_of_range")
-    if "screenshot" in job.parsed_options.images_to_save and not (job.has_page_pictures or _lacks_print(job)):
-        codes.append("screenshots_left_out")
+    if "screenshot" in job.parsed_options.images_to_save:
+        if job.print_has_other_pages:
+            codes.append("screenshots_of_print")
+        elif not job.has_page_pictures and print_of(job.media_type) is None:  # a missing print has its own warning
+            codes.append("screenshots_left_out")
     job.warnings = [*job.warnings, *({"code": code, "detail": describe(code)} for code in codes)]
     for name in NAMED_FACTS:
         if known := getattr(facts, name):
@@ -175,11 +178,6 @@ def _record_facts(job: ParseJob, facts: DocumentFacts, *, stage: Stage, pages: i
         result_facts=job.result_facts,
         deadline_at=Now() + timedelta(seconds=min(base + per_page * pages, settings.MAX_JOB_SECONDS)),
     )
-
-
-def _lacks_print(job: ParseJob) -> bool:
-    """Return whether slides have no screenshots because they were not printed, which has a warning of its own."""
-    return has_slides(job.media_type) and not job.printed_key
 
 
 def wanted_pages(job: ParseJob, page_count: int) -> Sequence[int]:

@@ -10,12 +10,16 @@ _SENTENCES = {
         "with the document: its layout and fields may differ."
     ),
     "not_printed": (
-        "The document was not printed to PDF, so it has no output PDF, and slides have no screenshots. Parse it again "
-        "where LibreOffice and a worker of the queue convert run, or save it as a PDF and send that."
+        "The document was not printed to PDF, so it has no output PDF and no screenshots. Parse it again where "
+        "LibreOffice and a worker of the queue convert run, or save it as a PDF and send that."
     ),
     "screenshots_left_out": (
-        "The pages of this document have no screenshots: only slides, and pages of PDFs and of pictures have. Ask for "
-        "the document as a PDF (output_options.save_output_pdf)."
+        "The pages of this document have no screenshots: only PDFs, pictures and office documents have. Save it as a "
+        "PDF and send that."
+    ),
+    "screenshots_of_print": (
+        "The screenshots show the pages that LibreOffice prints. They begin and end elsewhere than the pages of the "
+        "result; job_metadata.printed_pages says how many they are."
     ),
     "text_truncated": "A page has more text than is kept; the rest of it was cut off.",
     "text_cleaned": "Invalid characters were removed or replaced.",

@@ -1,4 +1,4 @@
-"""An office document is printed to PDF if its job asks for the PDF, or for screenshots of slides."""
+"""An office document is printed to PDF if its job asks for the PDF, for screenshots, or for PDFs as exports."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pikepdf
 import pytest
 from django.test import RequestFactory
 from django.utils import timezone
@@ -24,7 +25,10 @@ from apps.jobs.scheduling import rescue as scheduling_rescue
 from apps.jobs.scheduling.claims import reclaim_from_lost_worker
 from apps.jobs.stages.pictures import rendered_picture
 from apps.jobs.states import JobState, Stage
-from apps.pages.model.errors import PageError
+from apps.pages.model.blocks import Page, PageFailure
+from apps.pages.model.errors import NoPictureOfPage, PageError
+from apps.pages.model.geometry import Box
+from apps.pages.sandbox.client import shared_reader
 from tests.documents.long import long_document
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 from tests.unit.pages.conversion.fake_office import fake_office, open_folder
@@ -72,6 +76,11 @@ def markdown(job: ParseJob) -> str:
     assert source is not None
     with source:
         return source.read().decode()
+
+
+def words_of(page: Page | PageFailure) -> list[str]:
+    assert isinstance(page, Page)
+    return [word for block in page.blocks for word in block.text.split()]
 
 
 def output_pdf(job: ParseJob) -> bytes | None:
@@ -122,22 +131,77 @@ def test_printed_slides_have_screenshots(submit: Submit, office: MakeOffice, sli
     assert first != second
 
 
-def test_slides_that_were_printed_otherwise_have_no_screenshots(
+def test_all_printed_pages_of_a_text_have_screenshots(submit: Submit, office: MakeOffice, letter: bytes) -> None:
+    office(writes(long_document(3)))
+    job = run(submit(letter, options=SCREENSHOTS))
+
+    assert (job.state, codes(job), job.page_count) == (JobState.SUCCEEDED, ["screenshots_of_print"], 1)
+    listed = images_content_metadata(Request(RequestFactory().get("/")), job, ())
+    assert [each.filename for each in listed.images] == ["page_1.jpg", "page_2.jpg", "page_3.jpg"]
+    assert {each.category for each in listed.images} == {"screenshot"}
+    first, third = (rendered_picture(job, number, 0, 0, None) for number in (1, 3))
+    assert first.startswith(b"\xff\xd8\xff")
+    assert first != third
+
+
+def test_slides_that_were_printed_otherwise_have_the_pages_of_their_print(
     submit: Submit, office: MakeOffice, slides: bytes
 ) -> None:
     office(writes(long_document(3)))
     job = run(submit(slides, options=SCREENSHOTS))
 
-    assert (job.state, codes(job)) == (JobState.SUCCEEDED, ["screenshots_left_out"])
-    assert images_content_metadata(Request(RequestFactory().get("/")), job, ()).total_count == 0
+    assert (job.state, codes(job)) == (JobState.SUCCEEDED, ["screenshots_of_print"])
+    assert images_content_metadata(Request(RequestFactory().get("/")), job, ()).total_count == 3
     with pytest.raises(PageError):
-        rendered_picture(job, 1, 720, 540, None)
+        rendered_picture(job, 1, 720, 540, Box(0, 0, 100, 100))  # a place on the slide
 
 
-def test_a_text_is_not_printed_for_screenshots(submit: Submit, office: MakeOffice, letter: bytes) -> None:
+def test_a_web_page_is_not_printed(submit: Submit, office: MakeOffice) -> None:
     office("exit 1")
 
-    assert codes(run(submit(letter, options=SCREENSHOTS))) == ["screenshots_left_out"]
+    job = run(submit(b"<!doctype html><p>Dear Ann</p>", options=SCREENSHOTS))
+    assert (markdown(job), codes(job)) == ("Dear Ann\n", ["screenshots_left_out"])
+
+
+@pytest.mark.parametrize("name", ["searchable.pdf", "archive.pdf"])
+def test_pdfs_of_a_printed_text_have_the_text_of_the_print(
+    submit: Submit, office: MakeOffice, letter: bytes, tmp_path: Path, name: str
+) -> None:
+    office(writes(long_document(2)))
+    job = run(submit(letter, options=PDF))
+
+    found = open_file(job, name)
+    assert found is not None
+    path = tmp_path / name
+    path.write_bytes(found[1].read())
+    source = tmp_path / "source.pdf"
+    source.write_bytes(long_document(2))
+    made, expected = (shared_reader().read_range(each, range(1, 3)) for each in (path, source))
+    assert [words_of(page) for page in made] == [words_of(page) for page in expected]
+    assert words_of(made[0])
+
+
+def test_pdfs_of_a_text_that_was_not_printed_say_how_to_get_them(
+    submit: Submit, office: MakeOffice, letter: bytes
+) -> None:
+    office("exit 1")
+    job = run(submit(letter))
+
+    for name in ("searchable.pdf", "archive.pdf"):
+        with pytest.raises(NoPictureOfPage, match=r"output_options\.save_output_pdf"):
+            open_file(job, name)
+
+
+def test_pdfs_of_slides_have_the_slides_that_were_parsed(
+    submit: Submit, office: MakeOffice, slides: bytes, tmp_path: Path
+) -> None:
+    office(writes(long_document(2)))
+    job = run(submit(slides, options=PDF, target_pages="2"))
+
+    found = open_file(job, "archive.pdf")
+    assert found is not None
+    with pikepdf.open(found[1]) as archive:
+        assert len(archive.pages) == 1
 
 
 def test_an_older_document_is_converted_and_printed(submit: Submit, office: MakeOffice, letter: bytes) -> None:
