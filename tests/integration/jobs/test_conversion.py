@@ -31,8 +31,8 @@ from apps.pages.sandbox.preload import small_pdf
 from tests.documents.long import long_document
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, run, run_to
 from tests.unit.pages.conversion.fake_office import fake_office, open_folder
+from tests.unit.pages.office.office_files import docx
 from tests.unit.pages.office.older_workbooks import compound
-from tests.unit.pages.office.test_docx import docx
 
 LETTER = compound("WordDocument", b"a letter")
 MakeOffice = Callable[[str], None]

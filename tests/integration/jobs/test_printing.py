@@ -32,8 +32,8 @@ from apps.pages.sandbox.client import shared_reader
 from tests.documents.long import long_document
 from tests.integration.jobs.conftest import Submit, deliver, open_steps, rescue, run, run_to
 from tests.unit.pages.conversion.fake_office import fake_office, open_folder
+from tests.unit.pages.office.office_files import docx
 from tests.unit.pages.office.older_workbooks import compound
-from tests.unit.pages.office.test_docx import docx
 from tests.unit.pages.office.test_presentations import deck, shape, slide
 
 MakeOffice = Callable[[str], None]

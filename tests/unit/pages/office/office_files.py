@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
+
+from msoffcrypto.format.ooxml import OOXMLFile
 
 from apps.pages.model.blocks import Page
 from apps.pages.model.document_facts import DocumentFacts
@@ -21,6 +24,19 @@ NAMES = (
     'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
     'xmlns:p14="http://schemas.microsoft.com/office/powerpoint/2010/main" '
     f'xmlns:r="{RELATIONS}"'
+)
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
+WORD_NAMES = (
+    'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
+    f'xmlns:r="{OFFICE}/relationships" xmlns:m="{OFFICE}/math" xmlns:v="urn:schemas-microsoft-com:vml" '
+    'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
+    'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
+    'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+)
+WORD_TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Override PartName="/word/document.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
 )
 
 
@@ -57,3 +73,38 @@ def markdown(page: Page) -> str:
     """Return the page as Markdown with pipe tables and without the blanks in them."""
     options = RenderOptions(table_format="pipe", compact_tables=True, links=True)
     return page_markdown(page.blocks, options).replace("---", "-")
+
+
+def relationships(*targets: tuple[str, str, str], is_external: bool = False) -> str:
+    mode = ' TargetMode="External"' if is_external else ""
+    return "".join(
+        f'<Relationship Id="{identity}" Type="{OFFICE}/relationships/{kind}" Target="{target}"{mode}/>'
+        for identity, kind, target in targets
+    )
+
+
+def docx(path: Path, body: str, link: str = "https://example.org/", **parts: str) -> Path:
+    """Write a docx. ``parts``: the inside of its other parts, by their kinds."""
+    roots = relationships(("r1", "officeDocument", "word/document.xml"))
+    links = relationships(*((kind, kind, f"{kind}.xml") for kind in parts))
+    links += relationships(("link", "hyperlink", link), is_external=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("[Content_Types].xml", WORD_TYPES)
+        archive.writestr("_rels/.rels", f"<Relationships>{roots}</Relationships>")
+        archive.writestr("word/_rels/document.xml.rels", f"<Relationships>{links}</Relationships>")
+        archive.writestr("word/document.xml", f"<w:document {WORD_NAMES}><w:body>{body}</w:body></w:document>")
+        for kind, content in parts.items():
+            archive.writestr(f"word/{kind}.xml", f"<w:{kind} {WORD_NAMES}>{content}</w:{kind}>")
+    return path
+
+
+def p(text: str, properties: str = "") -> str:
+    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+def encrypted(body: str, path: Path) -> bytes:
+    """Return a document whose password is "right". ``path``: where to write it first."""
+    content = io.BytesIO()
+    with docx(path, body).open("rb") as plain:
+        OOXMLFile(plain).encrypt("right", content)
+    return content.getvalue()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from pathlib import Path
 
 import pytest
-from msoffcrypto.format.ooxml import OOXMLFile
 
 from apps.pages.model.blocks import BlockType, Page, Revision
 from apps.pages.model.document_facts import DocumentFacts
@@ -15,43 +13,7 @@ from apps.pages.model.errors import DamagedDocument, EncryptedDocument
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.output.render import RenderOptions, grid_of, page_markdown
 from apps.pages.reading.page_reading import inspect_document, read_pages
-
-OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
-SPACES = (
-    'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" '
-    f'xmlns:r="{OFFICE}/relationships" xmlns:m="{OFFICE}/math" xmlns:v="urn:schemas-microsoft-com:vml" '
-    'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
-    'xmlns:wp="http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing" '
-    'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
-)
-TYPES = (
-    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-    '<Override PartName="/word/document.xml" '
-    'ContentType="application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"/></Types>'
-)
-
-
-def relationships(*targets: tuple[str, str, str], is_external: bool = False) -> str:
-    mode = ' TargetMode="External"' if is_external else ""
-    return "".join(
-        f'<Relationship Id="{identity}" Type="{OFFICE}/relationships/{kind}" Target="{target}"{mode}/>'
-        for identity, kind, target in targets
-    )
-
-
-def docx(path: Path, body: str, link: str = "https://example.org/", **parts: str) -> Path:
-    """Write a docx. ``parts``: the inside of its other parts, by their kinds."""
-    roots = relationships(("r1", "officeDocument", "word/document.xml"))
-    links = relationships(*((kind, kind, f"{kind}.xml") for kind in parts))
-    links += relationships(("link", "hyperlink", link), is_external=True)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("[Content_Types].xml", TYPES)
-        archive.writestr("_rels/.rels", f"<Relationships>{roots}</Relationships>")
-        archive.writestr("word/_rels/document.xml.rels", f"<Relationships>{links}</Relationships>")
-        archive.writestr("word/document.xml", f"<w:document {SPACES}><w:body>{body}</w:body></w:document>")
-        for kind, content in parts.items():
-            archive.writestr(f"word/{kind}.xml", f"<w:{kind} {SPACES}>{content}</w:{kind}>")
-    return path
+from tests.unit.pages.office.office_files import WORD_TYPES, docx, encrypted, p
 
 
 def read(path: Path, password: str | None = None, *, revisions: bool = False) -> tuple[DocumentFacts, list[Page]]:
@@ -68,10 +30,6 @@ def markdown(path: Path) -> str:
     _facts, pages = read(path)
     options = RenderOptions(links=True, table_format="pipe")
     return "\n\n".join(page_markdown(page.blocks, options) for page in pages)
-
-
-def p(text: str, properties: str = "") -> str:
-    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
 
 
 def style(identity: str, name: str, inside: str = "", kind: str = "paragraph") -> str:
@@ -360,14 +318,6 @@ def test_a_strict_document_is_read_like_others(path: Path) -> None:
     assert markdown(strict) == "## Strict"
 
 
-def encrypted(body: str, path: Path) -> bytes:
-    """Return a document whose password is "right". ``path``: where to write it first."""
-    content = io.BytesIO()
-    with docx(path, body).open("rb") as plain:
-        OOXMLFile(plain).encrypt("right", content)
-    return content.getvalue()
-
-
 def test_a_document_with_a_password_opens_with_it(path: Path) -> None:
     path.write_bytes(encrypted("".join(p(str(number * 7919)) for number in range(3_000)), path))
 
@@ -389,7 +339,7 @@ def test_an_empty_document_has_one_empty_page(path: Path) -> None:
 
 def test_a_document_without_its_text_is_damaged(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("[Content_Types].xml", TYPES)
+        archive.writestr("[Content_Types].xml", WORD_TYPES)
     with pytest.raises(DamagedDocument, match="no text part"):
         read(path)
 

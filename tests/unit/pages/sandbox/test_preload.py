@@ -10,7 +10,7 @@ from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents import hidden, hostile
 from tests.documents.long import long_document
 from tests.documents.scans import scanned_pdf
-from tests.unit.pages.office.test_docx import encrypted, p
+from tests.unit.pages.office.office_files import encrypted, p
 
 ROOT = Path(__file__).resolve().parents[4]
 READ = """
