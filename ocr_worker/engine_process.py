@@ -1,10 +1,10 @@
 """The engine process: receive page images, reply with recognitions. It can be killed at any time.
 
-``ocr_worker.engine`` starts it with exec, a clean environment and one socket. Engines load threads and gigabytes and
-read untrusted pixels, so the process has nothing else: no broker, no secrets and no network. Before the engines are
-loaded it gives up all files but the program's, afterwards the system calls that they do not need. Engines that start
-programs keep their files; those on a GPU also keep their system calls (docs/isolation.md). If it started as root, it
-changes to another user then.
+``ocr_worker.engine`` starts it with exec, a clean environment and one socket. Engines start threads, need gigabytes of
+memory and read untrusted pixels, so the process has no broker, no secrets and no network. Before it loads the engines,
+it gives up access to all files except the program's. Then it gives up the system calls that the engines do not need,
+and changes to another user if it started as root. With engines that start programs it keeps access to all files, and
+with engines on a GPU also all system calls (docs/isolation.md).
 
     python -m ocr_worker.engine_process SOCKET PARENT_PID USER_ID ENGINE...
 """

@@ -166,8 +166,8 @@ class PageReader:
         """
         script = sample.script if sample.is_readable else self._script_of(page)
         if not script:
-            sure = sample.confidence >= _MIN_KNOWN_CONFIDENCE and sample.density >= _MIN_KNOWN_DENSITY
-            if sample.taken and not (sample.script and sure):
+            is_known = sample.confidence >= _MIN_KNOWN_CONFIDENCE and sample.density >= _MIN_KNOWN_DENSITY
+            if sample.taken and not (sample.script and is_known):
                 return [], (SCRIPT_NOT_READ,)
             readings = self._readings(page, (languages_.any_language_of(sample.script or LATIN),))
             return readings, (SCRIPT_NOT_READ,) if is_poor(readings[0], page) else ()

@@ -63,7 +63,7 @@ def local_export(
                 page_numbers=layers.pages,
                 layers=layers.layers,
                 layer_pages=layers.layer_pages,
-                unsure_pages=layers.unsure_pages,
+                pages_to_check=layers.pages_to_check,
                 password=password,
                 limits=limits,
             )

@@ -158,7 +158,7 @@ class DocumentPictures:
                 page_numbers=layers.pages,
                 layers=layers.layers,
                 layer_pages=layers.layer_pages,
-                unsure_pages=layers.unsure_pages,
+                pages_to_check=layers.pages_to_check,
                 password=self._password,
                 limits=self._limits,
                 should_stop=self._should_stop,

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from apps.pages.conversion.order import OUT, SOURCE, TEMPORARY, Order, Outcome
+from apps.pages.conversion.order import OUT, PROFILE, SOURCE, TEMPORARY, Order, Outcome
 from apps.pages.conversion.profile import write_profile
 from apps.pages.model.conversions import Conversion
 from apps.pages.model.errors import (
@@ -46,7 +46,7 @@ PACKAGES = "libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-
 OFF, AUTO = "off", "auto"
 _ROOT = Path(__file__).resolve().parents[3]
 _STOP_CHECK_SECONDS = 0.15
-# What the keeper may need beyond the time limit: to start, and to kill.
+# The time that the keeper needs beside that of the conversion: to start, and to kill what it started.
 _KEEPER_SECONDS = 20.0
 _MAX_OUTCOME_BYTES = 1 << 16
 _ERRORS: dict[str, type[ParseError]] = {
@@ -84,7 +84,7 @@ def find_program(setting: str) -> Path | None:
     if not found or not os.access(found, os.X_OK):
         return None
     program = Path(found).resolve()
-    # The script of the same name starts one more process, which starts this one.
+    # ``soffice`` is a script that starts another process, which starts this program.
     binary = program.with_name("soffice.bin")
     return binary if binary.exists() else program
 
@@ -139,7 +139,7 @@ def converted(
 def _fill(folder: Path, document: Path, conversion: Conversion, user_id: int) -> None:
     for name in (SOURCE, OUT, TEMPORARY):
         (folder / name).mkdir()
-    write_profile(folder / "profile")
+    write_profile(folder / PROFILE)
     shutil.copyfile(document, folder / SOURCE / f"document.{conversion.suffix}")
     if user_id:
         for path in folder.rglob("*"):

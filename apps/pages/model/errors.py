@@ -102,7 +102,7 @@ class UnsupportedEncryption(DocumentError):
 
 
 class DamagedDocument(DocumentError):
-    """The file is damaged and could not be repaired. Open it in the program for it, save it again and send the copy."""
+    """The file is damaged and could not be repaired. Open it in the program that made it, and send a new copy."""
 
     code = "document_corrupt"
 
@@ -132,7 +132,7 @@ class ImageTooLarge(DocumentError):
 
 
 class ArchiveTooLarge(DocumentError):
-    """The file unpacks to more than office documents do. Remove large parts, or save it again in its program."""
+    """The file is larger when unpacked than office documents are. Remove large parts of it, or split it."""
 
     code = "archive_too_large"
 
@@ -150,7 +150,7 @@ class ConverterMissing(DocumentError):
 
 
 class ConversionFailed(DocumentError):
-    """LibreOffice could not convert the document. Open it in its program, save it in a current format and send that."""
+    """LibreOffice could not convert the document. Open it in the program that made it and save it as PDF."""
 
     code = "conversion_failed"
 
@@ -229,7 +229,7 @@ class ReaderNotConfined(UnplannedError):
 
 
 class ConverterCrashed(UnplannedError):
-    """LibreOffice stopped on this document several times. Save it in a current format, and send that."""
+    """LibreOffice crashed on this document several times. Save the document in a current format, and send that."""
 
     code = "conversion_failed"
 

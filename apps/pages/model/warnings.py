@@ -14,8 +14,8 @@ _SENTENCES = {
         "LibreOffice and a worker of the queue convert run, or save it as a PDF and send that."
     ),
     "screenshots_left_out": (
-        "The pages of this document have no screenshots: only PDFs, pictures and office documents have. Save it as a "
-        "PDF and send that."
+        "The pages of this document have no screenshots. Only PDFs, pictures and office documents have them. Save it "
+        "as a PDF and send that."
     ),
     "screenshots_of_print": (
         "The screenshots show the pages that LibreOffice prints. They begin and end elsewhere than the pages of the "
@@ -30,8 +30,8 @@ _SENTENCES = {
         "(ocr_worker/requirements.txt). Install it if it is missing, and parse the document again."
     ),
     "images_capped": (
-        "A page has more pictures than can be fetched (MAX_EXTRACTED_IMAGES_PER_PAGES): the largest can, and the "
-        "metadata has the number of the others (pictures_left_out)."
+        "A page has more pictures than are extracted (MAX_EXTRACTED_IMAGES_PER_PAGES). The largest ones are extracted; "
+        "the metadata has the number of the others (pictures_left_out)."
     ),
     "picture_format_not_read": (
         "Pictures in formats that are not read, such as EMF, WMF and SVG, have no image. Save them in the document as "
@@ -101,8 +101,8 @@ _SENTENCES = {
         "letters remain. Parse the document again, or name its languages and install their packs."
     ),
     "earlier_text_kept": (
-        "The work on a page ended early, by the job's deadline or by lost workers, so the page has the text that was "
-        "read before. Parse the page again (retry)."
+        "The work on a page ended early, because the job's deadline passed or a worker was lost. The page has the text "
+        "that was read before. Parse the page again (retry)."
     ),
     "fallback_used": "No model could parse these pages; they keep their fallback text, extracted without a model.",
     "answer_differs": (

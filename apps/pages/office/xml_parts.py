@@ -69,7 +69,9 @@ def elements(source: IO[bytes], *tags: str) -> Iterator[Element]:
 def _fault(error: etree.XMLSyntaxError) -> DocumentError:
     if "depth" in str(error) or "huge" in str(error):
         return TooManyElements("The XML of the file is nested too deeply or has too long a text. Save it again.")
-    return DamagedDocument("A part of the file is no well-formed XML. Open it in its program and save it again.")
+    return DamagedDocument(
+        "A part of the file is no well-formed XML. Open it in the program that made it and save it again."
+    )
 
 
 def relationships(archive: Archive, name: str) -> dict[str, Relationship]:

@@ -264,14 +264,14 @@ class Reader:
         page_numbers: Sequence[int],
         layers: bytes,
         layer_pages: Sequence[int],
-        unsure_pages: Sequence[int] = (),
+        pages_to_check: Sequence[int] = (),
         password: str | None = None,
         limits: Limits = DEFAULT_LIMITS,
         should_stop: ShouldStop | None = None,
     ) -> None:
         """Write these pages of a PDF, without encryption, with a text layer under some of them.
 
-        ``layers``: a PDF with the text of each page of ``layer_pages``. ``unsure_pages``: those of them that get it
+        ``layers``: a PDF with the text of each page of ``layer_pages``. ``pages_to_check``: those of them that get it
         only if the text of the page itself cannot be used. ``out`` may be rewound. Raise the errors of ``render``.
         """
         limits = msgspec.structs.replace(
@@ -281,7 +281,7 @@ class Reader:
             page_numbers=tuple(page_numbers),
             password=password,
             layer_pages=tuple(layer_pages),
-            unsure_pages=tuple(unsure_pages),
+            pages_to_check=tuple(pages_to_check),
         )
         for _attempt in range(MAX_READER_DEATHS + 1):
             out.seek(0)

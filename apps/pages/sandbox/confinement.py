@@ -175,8 +175,8 @@ class FileAccess:
 
     They also forbid TCP and signals to other processes, if the kernel supports that. The reader prepares them once
     (the paths are opened before the user changes) and each child applies them. ``writable``: folders and devices in
-    which the process may do everything but run programs and make devices; ``sockets``: folders in which it may make
-    sockets; ``runs_programs``: it may run what it may read.
+    which the process may do everything except running programs and creating devices; ``sockets``: folders in which it
+    may create sockets; ``runs_programs``: it may run the programs that it may read.
     """
 
     def __init__(

@@ -54,9 +54,9 @@ class EngineConfinement:
         self.restrict_calls(os.getppid())
 
     def restrict_files(self) -> None:
-        """Let this process, and each thread that it starts, read the program's own files only and write none.
+        """Limit this process, and each thread that it starts, to reading the program's own files. It can write none.
 
-        Engines that need programs or a GPU keep their files.
+        Engines that start programs or use a GPU keep access to all files.
         """
         confinement.forbid_new_privileges()
         if self._needs is Needs.NOTHING and self._files.is_available:

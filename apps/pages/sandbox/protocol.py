@@ -92,7 +92,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     ``margins``: only what is inside of them is read; pictures show them white. ``skip_diagonal``: diagonal text is left
     out. ``office``: how documents are read that have a structure of their own. ``embedded``: image files inside such a
     document, with their sizes on the sheet that is rendered, or the only one that a picture shows.
-    ``layer_pages``: the page of the document for each page of the text layers; ``unsure_pages``: those of them whose
+    ``layer_pages``: the page of the document for each page of the text layers; ``pages_to_check``: those of them whose
     own text, if it can be used, is enough.
     """
 
@@ -116,7 +116,7 @@ class ReadRequest(msgspec.Struct, frozen=True, omit_defaults=True):
     office: OfficeOptions = OfficeOptions()
     embedded: tuple[EmbeddedImage, ...] = ()
     layer_pages: tuple[int, ...] = ()
-    unsure_pages: tuple[int, ...] = ()
+    pages_to_check: tuple[int, ...] = ()
 
 
 class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -279,7 +279,7 @@ class DocumentChild:
                 page_numbers=request.page_numbers,
                 layers=bytes(self._layers),
                 layer_pages=request.layer_pages,
-                unsure_pages=request.unsure_pages,
+                pages_to_check=request.pages_to_check,
             )
 
     def _render(self, kind: Kind, request: ReadRequest) -> None:

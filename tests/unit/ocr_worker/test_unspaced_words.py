@@ -6,8 +6,8 @@ from ocr_worker.engines.base import FoundLine, FoundWord
 from ocr_worker.lines.unspaced_words import with_words_joined, without_marks_alone
 
 
-def line_of(*words: tuple[str, float, float], top: float = 0, bottom: float = 50, sure: float = 0.9) -> FoundLine:
-    return FoundLine(tuple(FoundWord(text, x0, top, x1, bottom, sure) for text, x0, x1 in words), sure)
+def line_of(*words: tuple[str, float, float], top: float = 0, bottom: float = 50, confidence: float = 0.9) -> FoundLine:
+    return FoundLine(tuple(FoundWord(text, x0, top, x1, bottom, confidence) for text, x0, x1 in words), confidence)
 
 
 def test_letters_of_thai_are_joined_up_to_the_next_phrase() -> None:
@@ -32,6 +32,6 @@ def test_syllables_of_korean_are_joined_where_their_centres_are_near() -> None:
 
 
 def test_a_line_of_marks_above_another_is_dropped() -> None:
-    text, marks = line_of(("มน", 0, 300)), line_of(("a", 20, 60), ("x", 100, 120), top=-3, bottom=15, sure=0.6)
+    text, marks = line_of(("มน", 0, 300)), line_of(("a", 20, 60), ("x", 100, 120), top=-3, bottom=15, confidence=0.6)
 
     assert without_marks_alone([marks, text]) == [text]

@@ -52,7 +52,7 @@ class _Book:
         package_path = unquote(root_file.get("full-path", "")) if root_file is not None else ""
         package = xml_parts.part(archive, package_path) if package_path else None
         if package is None:
-            raise DamagedDocument("The book has no list of its files. Save it again in its program.")
+            raise DamagedDocument("The book has no list of its files. Save it again in the program that made it.")
         self._package, self._folder = package, posixpath.dirname(package_path)
         self._items = {item.get("id", ""): self._item(item) for item in package.iterfind("{*}manifest/{*}item")}
         self._elements, self._is_incomplete = 0, False

@@ -42,7 +42,7 @@ class OpenDocumentPresentation:
         content, styles = part(archive, "content.xml"), part(archive, "styles.xml")
         shown = content.find("{*}body/{*}presentation") if content is not None else None
         if content is None or shown is None:
-            raise DamagedDocument("The file has no slides part. Open it in its program and save it again.")
+            raise DamagedDocument("The file has no slides part. Open it in the program that made it and save it again.")
         self._archive, self._options = archive, options
         self._styles = OdfStyles(styles, content)
         hidden = {

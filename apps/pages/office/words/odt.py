@@ -27,7 +27,7 @@ class OpenDocumentText:
         content, styles = xml_parts.part(archive, "content.xml"), xml_parts.part(archive, "styles.xml")
         text = content.find("{*}body/{*}text") if content is not None else None
         if content is None or text is None:
-            raise DamagedDocument("The file has no text part. Open it in its program and save it again.")
+            raise DamagedDocument("The file has no text part. Open it in the program that made it and save it again.")
         self._options = options
         self._flow = OdfFlow(OdfStyles(styles, content))
         self._flow.read(text)

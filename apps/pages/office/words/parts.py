@@ -29,7 +29,7 @@ class WordParts:
         root = self.root(self.main_name)
         body = root.find(f"{W}body") if root is not None else None
         if body is None:
-            raise DamagedDocument("The file has no text part. Open it in its program and save it again.")
+            raise DamagedDocument("The file has no text part. Open it in the program that made it and save it again.")
         self.body: Element = body
 
     def root(self, name: str) -> Element | None:

@@ -15,14 +15,14 @@ from apps.pages.output.exports.searchable_pdf import write_searchable_pdf
 class TextLayers(msgspec.Struct, frozen=True):
     """``pages``: all pages of the copy. ``layers``: a PDF with the text of each page of ``layer_pages``.
 
-    ``unsure_pages``: those of them that get it only if the text of the page itself cannot be used, because a model's
+    ``pages_to_check``: those of them that get it only if the text of the page itself cannot be used, because a model's
     answer does not say what it was read from.
     """
 
     pages: tuple[int, ...]
     layers: bytes
     layer_pages: tuple[int, ...]
-    unsure_pages: tuple[int, ...]
+    pages_to_check: tuple[int, ...]
 
 
 AddText = Callable[[TextLayers, BinaryIO], None]

@@ -58,7 +58,7 @@ def copied(reader: Reader, document: Path, layers: TextLayers, password: str | N
         page_numbers=layers.pages,
         layers=layers.layers,
         layer_pages=layers.layer_pages,
-        unsure_pages=layers.unsure_pages,
+        pages_to_check=layers.pages_to_check,
         password=password,
     )
     return out.getvalue()
@@ -110,7 +110,7 @@ def test_a_page_with_text_gets_only_what_ocr_read_beside_it(reader: Reader, tmp_
         page(3, read_by(Source.MODEL, WORDS[0])),
     ]
     layers = text_layers_of(pages)
-    assert (layers.layer_pages, layers.unsure_pages) == ((2, 3), (2, 3))
+    assert (layers.layer_pages, layers.pages_to_check) == ((2, 3), (2, 3))
     document = pypdfium2.PdfDocument(copied(reader, path, layers))
     texts = [sheet.get_textpage().get_text_range() for sheet in document]
     assert ["Invoice" in text for text in texts] == [False, False, True]
