@@ -54,18 +54,28 @@ def read(archive: Archive, name: str, book: BookParts) -> SheetContent:
                 sheet.merged += [area for area in [area_of(element.get("ref", ""))] if area]
             elif kind == "hyperlink":
                 _add_link(sheet, element, links)
-            elif text := clean(" ".join(_ON_PAPER.sub(" ", element.text or "").split())):
-                block_type = BlockType.PAGE_HEADER if kind == "oddHeader" else BlockType.PAGE_FOOTER
-                side = sheet.before if kind == "oddHeader" else sheet.after
-                side.append(Block(type=block_type, box=NO_BOX, text=text))
+            else:
+                add_running_line(sheet, element.text or "", is_header=kind == "oddHeader")
     sheet.cells.sort()  # by row and column
     _add_comments(sheet, archive, links, book)
+    add_linked_parts(sheet, archive, links)
+    return sheet
+
+
+def add_running_line(sheet: SheetContent, text: str, *, is_header: bool) -> None:
+    """Add the header or footer that the sheet has on paper, without its codes for fonts, dates and page numbers."""
+    if text := clean(" ".join(_ON_PAPER.sub(" ", text).split())):
+        block_type = BlockType.PAGE_HEADER if is_header else BlockType.PAGE_FOOTER
+        (sheet.before if is_header else sheet.after).append(Block(type=block_type, box=NO_BOX, text=text))
+
+
+def add_linked_parts(sheet: SheetContent, archive: Archive, links: dict[str, Relationship]) -> None:
+    """Add what is drawn on the sheet, and a warning if files are inside it."""
     for link in links.values():
         if link.kind == "drawing":
             sheet_drawing.read(sheet, archive, link.target)
         elif link.kind in ("oleObject", "package", "control"):
             sheet.warn("embedded_files_not_read")
-    return sheet
 
 
 def _read_row(
@@ -165,10 +175,15 @@ def area_of(reference: str) -> Area | None:
 
 
 def _add_link(sheet: SheetContent, element: Element, links: dict[str, Relationship]) -> None:
-    link, area = links.get(attribute(element, "id")), area_of(element.get("ref", ""))
-    if link is None or area is None or not link.is_external:
-        return  # places in the workbook
-    place = element.get("location", "")
+    area = area_of(element.get("ref", ""))
+    if area is not None:
+        add_link(sheet, area, links.get(attribute(element, "id")), element.get("location", ""))
+
+
+def add_link(sheet: SheetContent, area: Area, link: Relationship | None, place: str) -> None:
+    """Give the cells of ``area`` the address of ``link`` and the ``place`` in it; not if it leads into the workbook."""
+    if link is None or not link.is_external:
+        return
     address = f"{link.target}#{place}" if place else link.target
     if is_shown_address(address):
         for row in range(area.row, min(area.last_row, area.row + 100) + 1):
@@ -177,25 +192,35 @@ def _add_link(sheet: SheetContent, element: Element, links: dict[str, Relationsh
 
 
 def _add_comments(sheet: SheetContent, archive: Archive, links: dict[str, Relationship], book: BookParts) -> None:
-    """Add threads, and notes; a note that only announces a thread is left out."""
-    threads: list[Revision] = []
     notes: list[Revision] = []
     for link in links.values():
-        root = part(archive, link.target) if link.kind in ("comments", "threadedComment") else None
+        root = part(archive, link.target) if link.kind == "comments" else None
         if root is None:
             continue
         authors = [clean(one.text or "") for one in root.iterfind("{*}authors/{*}author")]
-        for element in root.iter("{*}comment", "{*}threadedComment"):
+        for element in root.iter("{*}comment"):
             cell = clean(element.get("ref", ""))[:20]
-            if link.kind == "threadedComment":
-                text = clean(element.findtext("{*}text") or "")
-                author = book.people.get(element.get("personId", ""), "")
-                threads.append(Revision("comment", text, cell, author))
-                continue
             number = element.get("authorId", "")
             author = authors[int(number)] if number.isdigit() and int(number) < len(authors) else ""
             text = element.find("{*}text")
             notes.append(Revision("comment", rich_text(text) if text is not None else "", cell, author))
+    add_comments(sheet, notes, threads(archive, links, book))
+
+
+def threads(archive: Archive, links: dict[str, Relationship], book: BookParts) -> list[Revision]:
+    """Return the comments of a sheet that can be answered."""
+    found = []
+    for link in links.values():
+        root = part(archive, link.target) if link.kind == "threadedComment" else None
+        for element in root.iter("{*}threadedComment") if root is not None else ():
+            author = book.people.get(element.get("personId", ""), "")
+            text = clean(element.findtext("{*}text") or "")
+            found.append(Revision("comment", text, clean(element.get("ref", ""))[:20], author))
+    return found
+
+
+def add_comments(sheet: SheetContent, notes: list[Revision], threads: list[Revision]) -> None:
+    """Add threads, and notes; a note that only announces a thread is left out."""
     threaded = {thread.target for thread in threads}
     for comment in (*(note for note in notes if note.target not in threaded), *threads):
         author = "" if comment.author.startswith("tc={") else comment.author

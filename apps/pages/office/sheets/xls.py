@@ -13,7 +13,7 @@ from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import encryption
-from apps.pages.office.sheets import number_formats, xlsb
+from apps.pages.office.sheets import number_formats, values_only
 from apps.pages.office.sheets.content import Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.number_formats import GENERAL
 from apps.pages.office.sheets.workbook import DRAWINGS_NOT_READ, HIDDEN_SHEETS, SheetSource, Workbook
@@ -35,7 +35,7 @@ def open_file(source: Source, password: str | None, options: OfficeOptions) -> W
             content = encryption.decrypted(io.BytesIO(content), password).read()
             book = _opened(content)
     except DamagedDocument:
-        return xlsb.workbook_of(content, MEDIA_TYPE, options, warnings=(REPAIRED, DRAWINGS_NOT_READ))
+        return values_only.workbook_of(content, MEDIA_TYPE, options, warnings=(REPAIRED, DRAWINGS_NOT_READ))
     sheets = [sheet for sheet in book.sheets() if options.hidden_sheets or not sheet.visibility]
     warnings = [HIDDEN_SHEETS] if len(sheets) < book.nsheets else []
     if _has_drawings(content):

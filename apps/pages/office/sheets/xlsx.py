@@ -37,7 +37,7 @@ def open_file(source: Source, password: str | None, options: OfficeOptions) -> W
         texts=_texts(archive, by_kind.get("sharedStrings", "")),
         formats=_formats(archive, by_kind.get("styles", "")),
         is_1904=properties is not None and properties.get("date1904") in ("1", "true"),
-        people=_people(archive, by_kind.get("person", "")),
+        people=people_of(archive, by_kind.get("person", "")),
     )
     sheets, has_hidden = [], False
     for element in root.iterfind("{*}sheets/{*}sheet"):
@@ -89,7 +89,7 @@ def _formats(archive: Archive, name: str) -> list[str]:
     return formats
 
 
-def _people(archive: Archive, name: str) -> dict[str, str]:
-    """Return the names of those who comment, by id."""
+def people_of(archive: Archive, name: str) -> dict[str, str]:
+    """Return the names of those who comment in threads, by id."""
     root = part(archive, name) if name else None
     return {one.get("id", ""): clean(one.get("displayName", "")) for one in root} if root is not None else {}

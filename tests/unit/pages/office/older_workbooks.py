@@ -64,41 +64,68 @@ def _entry(name: str, kind: int, child: int, start: int, size: int) -> bytes:
     return entry + bytes(36) + struct.pack("<IQ", start, size)
 
 
-def write_xlsb(path: Path, name: str, rows: list[list[Value]]) -> Path:
-    def text(value: str) -> bytes:
-        return struct.pack("<I", len(value)) + value.encode("utf-16-le")
+def write_xlsb(
+    path: Path, name: str, rows: list[list[Value]], *, code: str = "General", more: bytes = b"", comments: bytes = b""
+) -> Path:
+    """Write a binary workbook of one sheet and of a hidden one, "Secret".
 
-    book = _binary(131) + _binary(143) + _binary(156, struct.pack("<II", 0, 1) + text("rId1") + text(name))
-    book += _binary(144) + _binary(132)
-    sheet = (
-        _binary(129) + _binary(148, struct.pack("<IIII", 0, len(rows) - 1, 0, max(map(len, rows)) - 1)) + _binary(145)
-    )
+    ``code``: the number format of all cells. ``more``: records after the cells. The sheet's link "rId9" leads to
+    https://example.org. ``comments``: records of its comments.
+    """
+    book = binary(131) + binary(143)
+    for state, sheet_name in enumerate((name, "Secret")):
+        book += binary(156, struct.pack("<II", state, state + 1) + wide(f"rId{state + 1}") + wide(sheet_name))
+    book += binary(144) + binary(132)
+    style = struct.pack("<HHHHHBBHBB", 0, 164, 0, 0, 0, 0, 0, 0, 0, 0)
+    styles = binary(44, struct.pack("<H", 164) + wide(code)) + binary(617) + binary(47, style) + binary(618)
+    sheet = binary(129) + binary(145)
     for row, values in enumerate(rows):
-        sheet += _binary(0, struct.pack("<I", row) + bytes(13))
+        sheet += binary(0, struct.pack("<I", row) + bytes(13))
         for column, value in enumerate(values):
             place = struct.pack("<II", column, 0)
             if isinstance(value, str):
-                sheet += _binary(6, place + text(value))
+                sheet += binary(6, place + wide(value))
             else:
-                sheet += _binary(5, place + struct.pack("<d", value))
-    sheet += _binary(146) + _binary(130)
+                sheet += binary(5, place + struct.pack("<d", value))
+    sheet += binary(146) + more + binary(130)
     kind = "application/vnd.ms-excel.sheet.binary.macroEnabled.main"
-    link = '<Relationship Id="rId1" Type="{}/{}" Target="{}"/>'
+    relations = {
+        "_rels/.rels": {"rId1": ("officeDocument", "xl/workbook.bin")},
+        "xl/_rels/workbook.bin.rels": {
+            "rId1": ("worksheet", "worksheets/sheet1.bin"),
+            "rId2": ("worksheet", "worksheets/sheet2.bin"),
+            "rId3": ("styles", "styles.bin"),
+        },
+        "xl/worksheets/_rels/sheet1.bin.rels": {
+            "rId1": ("comments", "../comments1.bin"),
+            "rId9": ("hyperlink", "https://example.org"),
+        },
+    }
+    parts = {"workbook": book, "styles": styles, "comments1": comments}
+    parts |= {"worksheets/sheet1": sheet, "worksheets/sheet2": binary(129) + binary(130)}
     with zipfile.ZipFile(path, "w") as archive:
         types = f'<Types><Override PartName="/xl/workbook.bin" ContentType="{kind}"/></Types>'
         archive.writestr("[Content_Types].xml", types)
-        for folder, target in (
-            ("_rels/.rels", "xl/workbook.bin"),
-            ("xl/_rels/workbook.bin.rels", "worksheets/sheet1.bin"),
-        ):
-            relation = link.format(RELATIONS, "worksheet" if "sheets" in target else "officeDocument", target)
-            archive.writestr(folder, f"<Relationships>{relation}</Relationships>")
-        archive.writestr("xl/workbook.bin", book)
-        archive.writestr("xl/worksheets/sheet1.bin", sheet)
+        for part, links in relations.items():
+            written = "".join(
+                f'<Relationship Id="{link}" Type="{RELATIONS}/{what}" Target="{target}" '
+                f'TargetMode="{"External" if what == "hyperlink" else "Internal"}"/>'
+                for link, (what, target) in links.items()
+            )
+            archive.writestr(part, f"<Relationships>{written}</Relationships>")
+        for part, content in parts.items():
+            archive.writestr(f"xl/{part}.bin", content)
     return path
 
 
-def _binary(kind: int, content: bytes = b"") -> bytes:
+def wide(value: str) -> bytes:
+    """Return a string as binary workbooks have it: its length in UTF-16 units, and these."""
+    letters = value.encode("utf-16-le")
+    return struct.pack("<I", len(letters) // 2) + letters
+
+
+def binary(kind: int, content: bytes = b"") -> bytes:
+    """Return a record of a binary workbook."""
     head = bytes([kind]) if kind < 128 else bytes([kind & 0x7F | 0x80, kind >> 7])
     size, length = b"", len(content)
     while length > 127:

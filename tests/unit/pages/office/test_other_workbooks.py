@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from apps.pages.model.blocks import BlockType
 from apps.pages.model.errors import DamagedDocument, EncryptedDocument
+from apps.pages.model.office_options import AS_USUAL
+from apps.pages.office.sheets import xlsb
 from tests.unit.pages.office.office_files import markdown, read
-from tests.unit.pages.office.older_workbooks import compound, write_xls, write_xlsb
+from tests.unit.pages.office.older_workbooks import binary, compound, wide, write_xls, write_xlsb
 
 ROWS: list[list[float | str]] = [["Product", "Share"], ["Tea & milk", 0.125]]
 SHOWN = "## Sales\n\n|Product|Share|\n|-|-|\n|Tea & milk|12.5%|"
@@ -67,11 +71,55 @@ def test_xls_whose_records_make_no_sense_is_damaged(tmp_path: Path) -> None:
         read(path)
 
 
-def test_xlsb_has_its_values_without_their_formats(tmp_path: Path) -> None:
-    facts, [page] = read(write_xlsb(tmp_path / "binary.xlsb", "Sales", ROWS))
+def test_xlsb_has_its_values_as_they_are_shown(tmp_path: Path) -> None:
+    path = write_xlsb(tmp_path / "binary.xlsb", "Sales", ROWS, code="0.0%")
 
+    facts, [page] = read(path)
     assert facts.media_type == "application/vnd.ms-excel.sheet.binary.macroEnabled.12"
-    assert markdown(page) == SHOWN.replace("12.5%", "0.125")
+    assert facts.warnings == ("hidden_sheets_left_out",)
+    assert markdown(page) == SHOWN
+    assert [page.sheet_name for page in read(path, hidden_sheets=True)[1]] == ["Sales", "Secret"]
+
+
+def test_every_kind_of_cell_of_xlsb_is_read(tmp_path: Path) -> None:
+    def cell(kind: int, column: int, value: bytes) -> bytes:
+        return binary(kind, struct.pack("<II", column, 0) + value)
+
+    row = binary(0, struct.pack("<I", 1) + bytes(13))
+    packed = (1_234 << 2 | 3, -5 << 2 & 0xFFFFFFFF | 2, struct.unpack("<2I", struct.pack("<d", 2.5))[1])
+    cells = b"".join(cell(2, column, struct.pack("<I", number)) for column, number in enumerate(packed))
+    cells += cell(3, 3, b"\x2a") + cell(4, 4, b"\x01") + cell(62, 5, b"\x00" + wide("rich"))
+    cells += cell(8, 6, wide("made") + bytes(8)) + cell(9, 7, struct.pack("<d", 7) + bytes(8))
+    cells += cell(10, 8, b"\x00" + bytes(8)) + cell(11, 9, b"\x07" + bytes(8))
+    cells += binary(17, bytes(4) + wide("next"))  # without a column
+    path = write_xlsb(tmp_path / "binary.xlsb", "Kinds", [["first"]], more=row + cells)
+
+    cells_of_page = read(path)[1][0].blocks[-1].cells
+    expected = "12.34 -5 2.5 #N/A TRUE rich made 7 FALSE #DIV/0! next"
+    assert " ".join(cell.text for cell in cells_of_page if cell.text != "first") == expected
+
+
+def test_spans_links_comments_and_running_lines_of_xlsb_are_read(tmp_path: Path) -> None:
+    area = struct.pack("<4I", 0, 0, 0, 1)
+    more = binary(176, area) + binary(494, struct.pack("<4I", 1, 1, 0, 0) + wide("rId9") + wide("") * 3)
+    more += binary(479, bytes(2) + wide("&LDraft of &D") + wide("Page &P"))
+    comments = binary(632, wide("Ann")) + binary(635, bytes(4) + struct.pack("<4I", 1, 1, 1, 1) + bytes(16))
+    comments += binary(637, b"\0" + wide("Counted twice"))
+    rows: list[list[float | str]] = [["Both", "", "Other"], ["more", 1.0, 2.0]]
+    [page] = read(write_xlsb(tmp_path / "binary.xlsb", "S", rows, more=more, comments=comments))[1]
+
+    table = next(block for block in page.blocks if block.cells)
+    assert table.cells[0].column_span == 2
+    assert "[more](https://example.org)" in markdown(page)
+    assert markdown(page).endswith("B2 (Ann): Counted twice")
+    assert [block.text for block in page.blocks if block.type is BlockType.PAGE_HEADER] == ["Draft of"]
+
+
+def test_xlsb_whose_records_end_too_early_is_damaged(tmp_path: Path) -> None:
+    path = write_xlsb(tmp_path / "binary.xlsb", "S", [["a"]], more=binary(494, bytes(17)))
+
+    with pytest.raises(DamagedDocument):
+        xlsb.open_file(str(path), None, AS_USUAL).page(1)
 
 
 def test_ods_has_the_text_of_its_cells(tmp_path: Path) -> None:
