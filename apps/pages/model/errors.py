@@ -6,6 +6,7 @@ ParseError
   DocumentError              the file; never tried again
     UnsupportedDocument, EncryptedDocument, WrongPassword, UnsupportedEncryption, DamagedDocument, EmptyDocument
     EmptyFile, TooManyPages, PageOutOfRange, ImageTooLarge, ArchiveTooLarge, TooManyElements
+    DocumentTimeout, DocumentMemoryExceeded
     ConverterMissing, ConversionFailed, ConversionTimeout
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
     QuotaExceeded, SourceGone, NoText, DocumentMissing
@@ -141,6 +142,18 @@ class TooManyElements(DocumentError):
     """The document has more elements or cells than are read. Split it, or remove what is not needed."""
 
     code = "too_many_elements"
+
+
+class DocumentTimeout(DocumentError):
+    """The document took longer to open than allowed and was stopped. Split it into smaller files."""
+
+    code = "document_timeout"
+
+
+class DocumentMemoryExceeded(DocumentError):
+    """The document needs more memory to open than allowed. Raise READER_MEMORY_MB, or split it into smaller files."""
+
+    code = "document_memory_exceeded"
 
 
 class ConverterMissing(DocumentError):

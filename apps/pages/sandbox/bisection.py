@@ -14,6 +14,8 @@ from apps.pages.model.document_facts import ContainedFile, DocumentFacts
 from apps.pages.model.errors import (
     DamagedDocument,
     DocumentError,
+    DocumentMemoryExceeded,
+    DocumentTimeout,
     GarbledPage,
     PageCrashed,
     PageError,
@@ -253,7 +255,7 @@ def _document_error_of(error: ParseError) -> ParseError:
     if isinstance(error, DocumentError | UnplannedError):
         return error
     if isinstance(error, PageTimeout):
-        return DamagedDocument("The document took too long to open and was stopped. Save it again and send the copy.")
+        return DocumentTimeout()
     if isinstance(error, PageMemoryExceeded):
-        return DamagedDocument("The document needs more memory to open than is allowed. Split it into smaller files.")
+        return DocumentMemoryExceeded()
     return DamagedDocument()

@@ -22,7 +22,7 @@ import msgspec
 from apps.pages.model.blocks import EmbeddedImage, Page, PageFailure
 from apps.pages.model.conversions import conversion_of
 from apps.pages.model.document_facts import ContainedFile, DocumentFacts
-from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError
+from apps.pages.model.errors import DamagedDocument, DocumentMemoryExceeded, Stopped, UnplannedError
 from apps.pages.model.geometry import Box, Margins
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.model.page_images import vision_image
@@ -333,7 +333,7 @@ class Reader:
             with suppress(Hangup), self._child(document, limits, pages=max_pages + 1) as child:
                 try:
                     facts = inspect(child, password=password, office=office, limits=limits, should_stop=should_stop)
-                except DamagedDocument as error:
+                except (DamagedDocument, DocumentMemoryExceeded) as error:
                     # The system may have killed the child for the memory of other processes.
                     if attempt == 0 and isinstance(error.__cause__, Hangup):
                         continue

@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
 from apps.pages.model.blocks import Page, PageFailure
-from apps.pages.model.errors import DamagedDocument, Stopped, UnplannedError, WrongPassword
+from apps.pages.model.errors import DocumentError, Stopped, UnplannedError, WrongPassword
 from apps.pages.sandbox.client import Limits, Reader, shared_reader
 from apps.pages.sandbox.confinement import landlock_version
 
@@ -132,12 +133,25 @@ def test_details_of_a_bug_do_not_reach_the_page(reader: Reader, strange: Strange
     assert failure.detail
 
 
-@pytest.mark.parametrize("verb", ["hang", "memory-abort", "signal SIGSEGV", "raw 46ffffffff", "spin"])
-def test_a_document_that_cannot_be_inspected_is_damaged(reader: Reader, strange: Strange, verb: str) -> None:
-    limits = Limits(wall_seconds=1.5, cpu_seconds=1, memory_bytes=256 << 20)
+@pytest.mark.parametrize(
+    ("verb", "code"),
+    [
+        ("hang", "document_timeout"),
+        ("spin", "document_timeout"),
+        ("memory-abort", "document_memory_exceeded"),
+        ("signal SIGSEGV", "document_corrupt"),
+        ("raw 46ffffffff", "document_corrupt"),
+    ],
+)
+def test_a_document_that_cannot_be_inspected_has_the_reason(
+    reader: Reader, strange: Strange, verb: str, code: str
+) -> None:
+    limits = Limits(wall_seconds=PATIENT.wall_seconds if "memory" in verb else 1.5, cpu_seconds=1)
+    limits = msgspec.structs.replace(limits, memory_bytes=256 << 20)
 
-    with pytest.raises(DamagedDocument):
+    with pytest.raises(DocumentError) as raised:
         reader.inspect(strange("fine", inspection=verb), limits=limits)
+    assert raised.value.code == code
 
 
 def test_a_document_error_of_the_child_is_raised_in_the_worker(reader: Reader, strange: Strange) -> None:
