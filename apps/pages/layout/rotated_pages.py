@@ -50,6 +50,7 @@ def upright_page(page: Page) -> Page:
         blocks=tuple(laid_back(block, back, width, height) for block in page.blocks),
         separators=tuple(box_laid_back(box, back, width, height) for box in page.separators),
         figures=tuple(box_laid_back(box, back, width, height) for box in page.figures),
+        charts=tuple(box_laid_back(box, back, width, height) for box in page.charts),
     )
 
 

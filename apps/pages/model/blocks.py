@@ -138,6 +138,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     heading that the tags of the document make of it, 0 for none. ``latex``: the LaTeX of a formula.
     ``description``: what a model says that a picture shows. ``image``: the file of a picture in an office document.
     ``barcode``: the kind of the code that a picture shows; its description has what the code says.
+    ``is_chart``: of pictures.
     """
 
     type: BlockType
@@ -157,6 +158,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     description: str = ""
     image: EmbeddedImage | None = None
     barcode: str = ""
+    is_chart: bool = False
 
 
 class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -188,7 +190,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     ``warnings`` are public codes (``text_truncated``, ``text_cleaned``...).
     ``hidden``: invisible text that was removed on request, at most about a page of it.
     ``separators``: horizontal lines near the top and in the lower half, outside tables.
-    ``figures``: where charts are drawn, with the labels of their axes; they are no pictures.
+    ``figures``: where the page draws figures, with their labels. ``charts``: those of them that are charts.
     ``outline``: the bookmarks of the whole document, only on its first page.
     ``parsing``: how the content was produced: mode, model, fidelity.
     ``quality``: what is known about the text: ``lost_characters`` (visible and in no block), ``off_page_characters``
@@ -213,6 +215,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     quality: dict[str, str | int] = {}
     separators: tuple[Box, ...] = ()
     figures: tuple[Box, ...] = ()
+    charts: tuple[Box, ...] = ()
     garbled: tuple[Box, ...] = ()
     outline: tuple[Bookmark, ...] = ()
     structured: bool = False

@@ -110,7 +110,8 @@ NO_PRINT = PicturePrint()
 class RawPage(msgspec.Struct, gc=False):
     """Text runs, drawn lines (``rulings``, as thin boxes), filled areas and raster pictures of one page.
 
-    ``dots``: small marks, filled or hollow, such as drawn bullets. ``content_box`` surrounds everything that the page
+    ``dots``: small marks, filled or hollow, such as drawn bullets. ``shapes``: paths with curves or slanted sides, of
+    which figures are made. ``content_box`` surrounds everything that the page
     draws beside text, or is None when unknown. ``truncated``: the page has more characters than are read. ``struck``:
     places that notes cross out. ``warnings``: codes. ``columns_share``: the share of characters in vertical writing,
     0.0-1.0. ``text``: the visible characters as the reader has them, without blanks, in the order of the file; "" when
@@ -131,6 +132,7 @@ class RawPage(msgspec.Struct, gc=False):
     pictures: list[Box]
     content_box: Box | None = None
     dots: list[Box] = []
+    shapes: list[Box] = []
     truncated: bool = False
     links: list[Link] = []
     struck: list[Box] = []

@@ -138,6 +138,8 @@ def _box(block: Block, start: int = 0, end: int = 0) -> Item:
     item: Item = {**grounding.box_of(block.box), "label": _LABELS[block.type]}
     if block.latex:
         item["label"] = "formula"
+    elif block.is_chart:
+        item["label"] = "chart"
     elif block.marker in list_markers.CHECKED:
         item["label"] = "checkbox-selected"
     elif block.marker in list_markers.UNCHECKED:

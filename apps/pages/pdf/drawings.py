@@ -1,4 +1,4 @@
-"""The drawings of a page beside its text: ruling lines, filled areas, small dots and raster pictures, as boxes."""
+"""The drawings of a page beside its text: ruling lines, filled areas, shapes, dots and raster pictures, as boxes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ MAX_RULING_THICKNESS_POINTS = 3.0
 MAX_RULINGS = 5_000
 MAX_OBJECTS, MAX_FORM_DEPTH, MAX_SEGMENTS = 100_000, 12, 4_000
 MIN_PICTURE_SIDE_POINTS = 8.0
+# A side is slanted if it goes this far down for each point across, and the other way round.
+MIN_SLANT = 0.05
+# Of a page with more shapes, those in the same places of a grid of this size are one.
+MIN_CLIPPED_POINTS, MAX_CLIP_PATHS, MAX_CLIP_SEGMENTS = 24.0, 8, 200
+MAX_SHAPES, SHAPE_GRID_POINTS = 2_000, 16.0
 # A bullet is a mark of this size; a round one beside large letters may be larger, a square would be a cell or a box.
 MIN_DOT_POINTS, MAX_DOT_POINTS, MAX_DISC_POINTS = 1.5, 9.0, 40.0
 _LINE_TO, _CURVE_TO, _MOVE_TO = 0, 1, 2
@@ -30,13 +35,15 @@ _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 class Drawings(msgspec.Struct):
     """Boxes in points of the page as displayed. ``texts``: handles of the text objects, nested ones too.
 
-    ``hidden``: handles of the text objects of layers that are not shown; nothing else of these layers is listed.
-    ``content_box`` surrounds everything that is drawn beside text, None when there is nothing.
+    ``shapes``: the visible parts of paths with curves or slanted sides. On a page with very many marks, all of them are
+    shapes. ``hidden``: handles of the text objects of layers that are not shown; nothing else of
+    these layers is listed. ``content_box`` surrounds everything that is drawn beside text, None when there is nothing.
     """
 
     rulings: list[Box] = []
     fills: list[Box] = []
     dots: list[Box] = []
+    shapes: list[Box] = []
     pictures: list[Box] = []
     texts: list[int] = []
     hidden: list[int] = []
@@ -64,7 +71,10 @@ class DrawingReader:
         self._walk(walk, page, library.FPDFPage_CountObjects, library.FPDFPage_GetObject, _IDENTITY, 0, False)
         found = walk.drawings
         if len(found.rulings) + len(found.fills) > MAX_RULINGS:
+            found.shapes = _coarse([*found.shapes, *found.rulings, *found.fills])
             found.rulings, found.fills, found.dots = [], [], []
+        elif len(found.shapes) > MAX_SHAPES:
+            found.shapes = _coarse(found.shapes)
         if walk.extent[0] <= walk.extent[2]:
             found.content_box = Box(*(round(edge, 3) for edge in walk.extent))
         return found
@@ -124,19 +134,47 @@ class DrawingReader:
                 drawings.rulings.append(box)
             return
         if segments > MAX_SEGMENTS:
+            self._shape(walk, item, box, matrix)
             return
         at = ctypes.addressof(self._values)
         if not library.FPDFPageObj_GetMatrix(item, at):
             return
         # Bounds come in the space of the page, the points of a path in the space in which it was drawn.
-        matrix = _product(self._values, matrix)
+        outer, matrix = matrix, _product(self._values, matrix)
         if _is_dot(box) or (_is_dot(box, MAX_DISC_POINTS) and self._is_round(item, segments)):
             # Bullets are discs, circles and squares, filled or hollow. A square is no cell of a table.
             drawings.dots.append(box)
             return
-        for points, closed, curves in self._subpaths(item, segments):
-            if not curves:
-                self._polygon(walk, points, closed, bool(filled), bool(stroked), matrix)
+        parts = [
+            curves or not self._polygon(walk, points, closed, bool(filled), bool(stroked), matrix)
+            for points, closed, curves in self._subpaths(item, segments)
+        ]
+        if any(parts):
+            self._shape(walk, item, box, outer)
+
+    def _shape(self, walk: _Walk, item: int, box: Box, matrix: _Matrix) -> None:
+        """Add the visible part of a shape. Only large ones are worth looking for it."""
+        if max(box.width, box.height) < MIN_CLIPPED_POINTS:
+            walk.drawings.shapes.append(box)
+            return
+        library, values = self._library, self._values
+        at = ctypes.addressof(values)
+        clip = library.FPDFPageObj_GetClipPath(item)
+        for path in range(min(library.FPDFClipPath_CountPaths(clip), MAX_CLIP_PATHS)):
+            points = []
+            for index in range(min(library.FPDFClipPath_CountPathSegments(clip, path), MAX_CLIP_SEGMENTS)):
+                segment = library.FPDFClipPath_GetPathSegment(clip, path, index)
+                library.FPDFPathSegment_GetPoint(segment, at, at + 4)
+                points.append((values[0], values[1]))
+            if not points or len(points) == MAX_CLIP_SEGMENTS:
+                continue
+            xs, ys = [x for x, _ in points], [y for _, y in points]
+            shown = walk.box(min(xs), min(ys), max(xs), max(ys), matrix)
+            part = box.intersection(shown) if shown else None
+            if part is None:
+                return
+            box = part
+        walk.drawings.shapes.append(box)
 
     def _is_round(self, item: int, segments: int) -> bool:
         return [curves for _points, _closed, curves in self._subpaths(item, segments)] == [True]
@@ -167,23 +205,38 @@ class DrawingReader:
 
     def _polygon(
         self, walk: _Walk, points: list[tuple[float, float]], closed: bool, filled: bool, stroked: bool, matrix: _Matrix
-    ) -> None:
+    ) -> bool:
+        """Add the fills and rulings of a part of a path. Return False if a side is slanted."""
         xs, ys = [x for x, _ in points], [y for _, y in points]
         box = walk.box(min(xs), min(ys), max(xs), max(ys), matrix)
         if box is None:
-            return
+            return True
         drawings = walk.drawings
         if min(box.width, box.height) <= MAX_RULING_THICKNESS_POINTS:
             drawings.rulings.append(box)
-            return
+            return True
         if filled:
             drawings.fills.append(box)
-        if stroked:
-            ring = [*points, points[0]] if closed else points
-            for (x0, y0), (x1, y1) in itertools.pairwise(ring):
+        is_straight = True
+        ring = [*points, points[0]] if closed else points
+        for (x0, y0), (x1, y1) in itertools.pairwise(ring):
+            across, down = abs(x1 - x0), abs(y1 - y0)
+            if across > MIN_SLANT * down and down > MIN_SLANT * across:
+                is_straight = False
+            if stroked:
                 side = walk.box(min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1), matrix)
                 if side is not None and min(side.width, side.height) <= MAX_RULING_THICKNESS_POINTS:
                     drawings.rulings.append(side)
+        return is_straight
+
+
+def _coarse(boxes: list[Box]) -> list[Box]:
+    """Return boxes on a coarse grid that cover the same parts of the page as these, each once."""
+    step = SHAPE_GRID_POINTS
+    places = {
+        (box.x0 // step, box.top // step, max(1.0, box.width // step), max(1.0, box.height // step)) for box in boxes
+    }
+    return [Box(x * step, y * step, (x + wide) * step, (y + tall) * step) for x, y, wide, tall in sorted(places)]
 
 
 def _is_dot(box: Box, max_points: float = MAX_DOT_POINTS) -> bool:

@@ -56,6 +56,7 @@ def drawings_inside(drawings: Drawings, area: Box) -> Drawings:
         rulings=boxes_inside(drawings.rulings, area),
         fills=boxes_inside(drawings.fills, area),
         dots=boxes_inside(drawings.dots, area),
+        shapes=boxes_inside(drawings.shapes, area),
         pictures=boxes_inside(drawings.pictures, area),
         content_box=content and content.intersection(area),
     )

@@ -193,6 +193,7 @@ class PdfFile:
             fills=placed(drawings.fills),
             pictures=placed(drawings.pictures),
             dots=placed(drawings.dots),
+            shapes=placed(drawings.shapes),
             content_box=content if content is None else placed([content])[0],
             truncated=characters.truncated,
             text=characters.text + "".join([run.text for run in over]),

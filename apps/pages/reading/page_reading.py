@@ -12,7 +12,7 @@ import msgspec
 from apps.pages.layout import page_layout, rotated_pages
 from apps.pages.layout.document import margin_lines
 from apps.pages.layout.quality import conservation, text_quality
-from apps.pages.layout.tables import diagrams
+from apps.pages.layout.regions import drawn_figures
 from apps.pages.layout.text import right_to_left
 from apps.pages.layout.text.word_boxes import with_words
 from apps.pages.model.blocks import Block, EmbeddedImage, Page, PageFailure
@@ -254,7 +254,7 @@ def _analysed(
         outline=pdf.outline() if raw.page_number == 1 else (),
         signatures=tuple(raw.signatures),
     )
-    return margin_lines.with_separators(diagrams.with_charts(page, raw), raw) if rotation == angle else page
+    return margin_lines.with_separators(drawn_figures.with_figures(page, raw), raw) if rotation == angle else page
 
 
 def _without_hidden(

@@ -43,6 +43,15 @@ class Sheet:
         self._content.append(where + (b" f" if filled else b" S"))
         return self
 
+    def ellipse(self, x0: float, top: float, x1: float, bottom: float) -> Sheet:
+        across, down = (x0 + x1) / 2, HEIGHT - (top + bottom) / 2
+        half, rise = 0.55 * (x1 - x0) / 2, 0.55 * (bottom - top) / 2
+        for at, side in ((HEIGHT - top, 1), (HEIGHT - bottom, -1)):
+            parts = (x0, down, x0, down + side * rise, across - half, at, across, at)
+            self._content.append(b"%g %g m %g %g %g %g %g %g c" % parts)
+            self._content.append(b"%g %g %g %g %g %g c S" % (across + half, at, x1, down + side * rise, x1, down))
+        return self
+
     def rule(self, x0: float, top: float, x1: float, bottom: float) -> Sheet:
         self._content.append(b"%g %g m %g %g l S" % (x0, HEIGHT - top, x1, HEIGHT - bottom))
         return self

@@ -27,18 +27,28 @@ MIN_NOTE_SPACE_HEIGHTS = 0.7
 _NUMBER = r"(?:\s?\d{1,3}|\s(?:[IVXLC]{1,6}|[A-Z]))(?:[.\-–]\d{1,3})*[a-z]?"
 _ANY_LABEL = re.compile(rf"[^\W\d_]{{1,14}}\.?{_NUMBER}\s*(?:[.:|–—)]|$)")
 # The words that most languages have for figures and tables.
-_KNOWN_LABEL = re.compile(
-    r"(?i:fig(?:s|\.|ure|ura|uur|ur)?|table|tab|tabelle|tabela|tabla|tabella|tableau|tabel|tabell|taulukko|tablica|tabulka|"
-    r"abb|abbildung|bild|kuva|obr|obrázek|rys|rysunek|εικόνα|σχήμα|πίνακας|рис|рисунок|табл|таблица|таблиця|"
-    rf"شكل|شکل|جدول|איור|טבלה|图|圖|図|表|그림|표|รูป|รูปที่|ตาราง|ตารางที่|चित्र|तालिका|hình|bảng)\.?(?:{_NUMBER}|\s?[٠-٩۰-۹๐-๙०-९]+)"
-    r"\s*(?:[.:|–—)。：　]|$|\s)",
+_FIGURE_WORDS = (
+    r"fig(?:s|\.|ure|ura|uur|ur)?|abb|abbildung|bild|kuva|obr|obrázek|rys|rysunek|εικόνα|σχήμα|рис|рисунок|"
+    r"شكل|شکل|איור|图|圖|図|그림|รูป|รูปที่|चित्र|hình"
 )
+_TABLE_WORDS = (
+    r"table|tab|tabelle|tabela|tabla|tabella|tableau|tabel|tabell|taulukko|tablica|tabulka|πίνακας|табл|таблица|таблиця|"
+    r"جدول|טבלה|表|표|ตาราง|ตารางที่|तालिका|bảng"
+)
+_LABEL_END = rf"\.?(?:{_NUMBER}|\s?[٠-٩۰-۹๐-๙०-९]+)\s*(?:[.:|–—)。：　]|$|\s)"
+_KNOWN_LABEL = re.compile(rf"(?i:{_FIGURE_WORDS}|{_TABLE_WORDS}){_LABEL_END}")
+_FIGURE_LABEL = re.compile(rf"(?i:{_FIGURE_WORDS}|chart|graph|diagram\w{{0,2}}|gráfico|grafik){_LABEL_END}")
 _FIGURES = (BlockType.PICTURE, BlockType.TABLE)
 
 
 def has_caption_label(text: str) -> bool:
     """Return True if a text begins as the caption of a figure or table does: a word for it and a number."""
     return _KNOWN_LABEL.match(text) is not None
+
+
+def is_figure_label(text: str) -> bool:
+    """Return True if a text begins as the caption of a figure does."""
+    return _FIGURE_LABEL.match(text) is not None
 
 
 def is_label_alone(text: str) -> bool:

@@ -19,7 +19,7 @@ from apps.pages.layout.document.page_margins import block_text, margin_of
 from apps.pages.layout.document.quotes import with_quotes
 from apps.pages.layout.document.running_lines import RunningLines
 from apps.pages.layout.lists.lists_over_pages import ListsOverPages, shifted
-from apps.pages.layout.regions.chart_pictures import with_charts_as_pictures
+from apps.pages.layout.regions.drawn_figures import with_figures_as_pictures
 from apps.pages.layout.text.hyphenation import DocumentWords, rejoined
 from apps.pages.layout.text.inline_spans import moved
 from apps.pages.model.blocks import Block, BlockType, Page, PageFailure, Source
@@ -64,7 +64,7 @@ class DocumentSurvey(msgspec.Struct):
                 blocks.append(_changed(block, BlockType.HEADING, level))
             else:
                 blocks.append(block)
-        blocks = with_charts_as_pictures(page, blocks)
+        blocks = with_figures_as_pictures(page, blocks)
         blocks = with_quotes(with_captions_and_notes(page, blocks, self.headings.body.size))
         return shifted(blocks, self.list_levels.get(page.number, 0))
 

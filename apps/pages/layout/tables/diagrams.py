@@ -6,10 +6,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-import msgspec
-
-from apps.pages.layout import rotated_pages
-from apps.pages.model.blocks import Block, Page
+from apps.pages.model.blocks import Block
 from apps.pages.model.geometry import Box, union
 from apps.pages.model.raw_page import RawPage, TextRun
 
@@ -23,8 +20,6 @@ MIN_TICK_POINTS, MAX_TICK_POINTS = 1.5, 8.0
 # The label of a tick is centred on it and this near; at least this share of the ticks has one.
 MAX_LABEL_SPACE_POINTS = 16.0
 MIN_LABELLED_SHARE = 0.5
-# The labels of the axes of a chart are this near.
-LABELS_BESIDE_POINTS, LABELS_BELOW_POINTS = 40.0, 24.0
 # The head of an arrow is a small filled area at the end of a line.
 MIN_ARROW_POINTS, MAX_ARROW_POINTS = 3.0, 10.0
 MAX_SLACK_POINTS = 1.5
@@ -43,33 +38,18 @@ class Diagrams:
         """Return True if the cells of a table are labels of a chart or a diagram; a chart may be inside a cell."""
         if self._signs is None:
             raw = self._raw
-            is_plain = len(raw.rulings) + len(raw.fills) > MAX_COMPARED or not (raw.rulings or raw.fills)
-            self._signs = [] if is_plain else [*_bars(raw.fills), *_scales(raw), *_arrows(raw)]
+            is_plain = len(raw.rulings) + len(raw.fills) > MAX_COMPARED
+            self._signs = [] if is_plain else [*charts_of(raw), *_arrows(raw)]
         return any(
             sign.overlaps(table.box) and not any(cell.box and cell.box.contains(sign) for cell in table.cells)
             for sign in self._signs
         )
 
 
-def with_charts(page: Page, raw: RawPage) -> Page:
-    """Return the page with the places of its charts: bars and scales that are near each other, with their labels.
-
-    ``raw``: the page turned upright.
-    """
-    if not (raw.rulings or raw.fills) or len(raw.rulings) + len(raw.fills) > MAX_COMPARED:
-        return page
-    charts: list[Box] = []
-    for sign in [*_bars(raw.fills), *_scales(raw)]:
-        area = Box(
-            sign.x0 - LABELS_BESIDE_POINTS,
-            sign.top - LABELS_BELOW_POINTS,
-            sign.x1 + LABELS_BESIDE_POINTS,
-            sign.bottom + LABELS_BELOW_POINTS,
-        )
-        near = [chart for chart in charts if chart.overlaps(area)]
-        charts = [chart for chart in charts if chart not in near] + [union([area, *near])]
-    boxes = [rotated_pages.box_laid_back(box, page.rotation, page.width, page.height) for box in charts]
-    return msgspec.structs.replace(page, figures=tuple(boxes)) if boxes else page
+def charts_of(raw: RawPage) -> list[Box]:
+    """Return the places of the bars and the scales of charts on a page that is upright."""
+    is_plain = len(raw.rulings) + len(raw.fills) > MAX_COMPARED or not (raw.rulings or raw.fills)
+    return [] if is_plain else [*_bars(raw.fills), *_scales(raw)]
 
 
 def _are_steps_equal(places: Sequence[float]) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from apps.pages.layout import page_layout
-from apps.pages.layout.tables import diagrams
-from apps.pages.model.blocks import Block, BlockType, Page
+from apps.pages.model.blocks import Block, BlockType
 from apps.pages.model.geometry import Box
 from apps.pages.model.raw_page import RawPage
 from tests.unit.pages.drawing import HEIGHT, WIDTH, grid_rules, run
@@ -63,14 +62,3 @@ def test_a_chart_in_a_cell_leaves_the_table_a_table() -> None:
     (table,) = tables(RawPage(1, WIDTH, HEIGHT, runs, rules + ticks, [], []))
 
     assert table.cells[0].text == "Port"
-
-
-def test_the_place_of_a_chart_is_known_with_its_labels() -> None:
-    bars = [Box(100 + 60 * n, 300 - 20 * height, 130 + 60 * n, 300) for n, height in enumerate((2, 4, 3, 6, 5))]
-    raw = RawPage(1, WIDTH, HEIGHT, [], [], bars, [])
-
-    (chart,) = diagrams.with_charts(Page(1, WIDTH, HEIGHT), raw).figures
-
-    assert chart.contains(Box(100, 180, 370, 312))
-    assert chart.height < 180
-    assert diagrams.with_charts(Page(1, WIDTH, HEIGHT), RawPage(1, WIDTH, HEIGHT, [], [], bars[:3], [])).figures == ()
