@@ -440,6 +440,7 @@ class FirstApiOutput(Options):
     replace_failed_page_with_error_message_prefix: ShortText | None = None
     replace_failed_page_with_error_message_suffix: ShortText | None = None
     extract_layout: bool | None = None
+    extract_charts: bool | None = None
     output_s3_path_prefix: Annotated[str, Field(max_length=1100)] | None = None
     output_s3_region: ShortText | None = None
     output_s3_exports: Names | None = None
@@ -469,3 +470,4 @@ class Presentation:
     replace_failed_page_with_error_message_prefix: str = ""
     replace_failed_page_with_error_message_suffix: str = ""
     extract_layout: bool = False
+    extract_charts: bool = False

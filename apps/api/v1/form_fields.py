@@ -75,10 +75,10 @@ FIELDS: dict[str, FormField] = {
         "preserve_layout_alignment_across_pages",
     ),
     # Layout, pictures, charts
-    **_named("switch", "first_api", "extract_layout"),
+    **_named("switch", "first_api", "extract_layout", "extract_charts"),
     **_handled("switch", "line_level_bounding_box", "take_screenshot", "save_images", "disable_image_extraction"),
     **_without_effect("switch", "layout_aware", "ignore_document_elements_for_layout_detection"),
-    **_without_effect("switch", "precise_bounding_box", "specialized_image_parsing", "extract_charts"),
+    **_without_effect("switch", "precise_bounding_box", "specialized_image_parsing"),
     "inline_images_in_markdown": FormField("switch", f"{_MARKDOWN}.inline_images"),
     **_handled("switch", "specialized_chart_parsing_efficient", "specialized_chart_parsing_agentic"),
     **_handled("switch", "specialized_chart_parsing_plus"),

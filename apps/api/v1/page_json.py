@@ -43,7 +43,7 @@ def page_json(
         "text": text,
         "md": markdown,
         "images": [*map(_printed_page, printed), *_images(page, job)],
-        "charts": [],
+        "charts": list(_charts(page, job)) if presentation.extract_charts else [],
         "tables": [],
         "layout": [_layout(item, width, height) for item in items] if presentation.extract_layout else [],
         "items": [_item(item) for item in items if item["type"] != "image" or item["md"]],
@@ -81,14 +81,25 @@ def _images(page: StoredPage, job: ParseJob) -> Iterator[Json]:
     if "screenshot" in kinds and not page.has_failed and job.has_page_pictures:
         size = {"x": 0.0, "y": 0.0, "w": page.items["page_width"], "h": page.items["page_height"]}
         yield _image(f"page_{page.number}.jpg", size, "full_page_screenshot", PAGE_DPI)
-    if not kinds & {"layout", "embedded"}:
+    for name, item in _pictures(page, job):
+        yield _embedded_image(name, item) if "embedded" in item else _image(name, item["bbox"][0], "object", ZOOM_DPI)
+
+
+def _charts(page: StoredPage, job: ParseJob) -> Iterator[Json]:
+    """Yield the images of a page that are charts, under the same names."""
+    for name, item in _pictures(page, job):
+        box = (item.get("bbox") or [{}])[0]
+        if box.get("label") == "chart":
+            yield {"name": name, "x": box["x"], "y": box["y"], "width": box["w"], "height": box["h"]}
+
+
+def _pictures(page: StoredPage, job: ParseJob) -> Iterator[tuple[str, Json]]:
+    """Yield the pictures on a page that can be fetched, with their names."""
+    if not job.parsed_options.images_to_save & {"layout", "embedded"}:
         return
     for item in page.items.get("items", []):
         if item["type"] == "image" and (found := _NAME.search(item["url"])):
-            name = f"img_p{page.number - 1}_{found[1]}.jpg"
-            yield (
-                _embedded_image(name, item) if "embedded" in item else _image(name, item["bbox"][0], "object", ZOOM_DPI)
-            )
+            yield f"img_p{page.number - 1}_{found[1]}.jpg", item
 
 
 def _embedded_image(name: str, item: Json) -> Json:

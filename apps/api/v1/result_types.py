@@ -72,6 +72,16 @@ class ParsingItem(BaseModel):
     lines: list[ParsingLine] | None = None
 
 
+class ParsingChart(BaseModel):
+    """A drawn chart. It is also one of the images, with this name."""
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
 class ParsingLayout(BaseModel):
     """``bbox`` is in parts of the page."""
 
@@ -94,7 +104,7 @@ class ParsingPage(BaseModel):
     text: str
     md: str
     images: list[ParsingImage]
-    charts: list[dict[str, Any]]
+    charts: list[ParsingChart]
     tables: list[dict[str, Any]]
     layout: list[ParsingLayout]
     items: list[ParsingItem]

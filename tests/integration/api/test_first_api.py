@@ -135,6 +135,23 @@ def test_pages_have_items_with_boxes_and_tables_with_rows(api: Api, parsed: Any)
     assert (second["images"], second["charts"], second["tables"]) == ([], [], [])
 
 
+def test_drawn_charts_are_listed_if_they_are_asked_for(api: Api, parsed: Any, tmp_path: Path) -> None:
+    bars = b" ".join(b"%d 500 30 %d re f" % (100 + 60 * n, 20 * rise) for n, rise in enumerate((2, 4, 3, 6, 5)))
+    sheet = Sheet().raw(bars).text(100, 296, "1831 1832 1833 1834 1835").text(100, 330, "Figure 1: Coal in tons")
+    content = Path(write_pdf(tmp_path / "coal.pdf", sheet)).read_bytes()
+
+    job_id = parsed(content, extract_charts="true")
+
+    (page,) = result(api, job_id, "json")["pages"]
+    (chart,) = page["charts"]
+    assert chart.keys() == {"name", "x", "y", "width", "height"}
+    assert (round(chart["x"]), round(chart["y"])) == (100, 172)
+    assert [image["name"] for image in page["images"]] == [chart["name"]]
+    image = Image.open(io.BytesIO(raw(api, job_id, f"image/{chart['name']}")))
+    assert image.width > image.height > 300
+    assert result(api, parsed(content), "json")["pages"][0]["charts"] == []
+
+
 def test_tables_are_pipes_unless_html_is_asked_for(api: Api, parsed: Any) -> None:
     assert "<table>" not in result(api, parsed(), "markdown")["markdown"]
     assert "<table>" in result(api, parsed(output_tables_as_HTML="true"), "markdown")["markdown"]
