@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from apps.cli.documents import local_document
 from apps.cli.exit_codes import INTERRUPTED, OK, PARTIAL, REFUSED, UNEXPECTED, USAGE
-from apps.cli.folders import is_many, parse_many
-from apps.cli.options import UsageError, add_arguments, check_options, read_password
+from apps.cli.folders import parse_many
+from apps.cli.options import OUTPUT_FILES, UsageError, add_arguments, check_options, is_many, read_password
 from apps.cli.progress import Progress, attachments_line, write_line
 from apps.core.outbound.public_addresses import UrlNotAllowed
 from apps.pages.model.conversions import Conversion
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from apps.pages.sandbox.client import Reader
 
 SECTIONS = ("text", "markdown", "items", "metadata")
-_FILES = {"markdown": "markdown.md", "text": "text.txt", "xlsx": "tables.xlsx", **FILE_NAMES}
 _EXIT_CODES = """\
 exit codes:
   0    the whole document was parsed
@@ -140,16 +139,24 @@ def parse_here(
     from apps.cli.document_options import office_options, reader_options, render_options
     from apps.cli.local import LocalReading, parse_document
     from apps.cli.local_ocr import LocalOcr
+    from apps.cli.local_print import LocalPrints
     from apps.pages.sandbox.client import Limits
 
     document = local_document(options.source, folder)
     limits = Limits(memory_bytes=env.reader_memory_mb() << 20, max_pages=env.max_pages_per_document())
+    chosen = dict(options.options)
+    office = office_options(chosen, suffix=document.suffix)
+    convert = partial(convert_here, password=password, stack=stack)
+    prints = LocalPrints(reader, document, password, office, limits, convert)
+    if options.format == "pdf":
+        shutil.copyfile(prints.pdf(), folder / OUTPUT_FILES["pdf"])
+        return False
     export = None
     if options.format in FILE_NAMES:
         from apps.cli.local_export import local_export
 
-        export = local_export(options, document.name, folder, reader=reader, password=password, limits=limits)
-    word_boxes = bool(options.boxes & {"word", "line"}) or options.format in PLACE_WORDS
+        export = local_export(options, document.name, folder, reader=reader, prints=prints)
+    word_boxes = bool(options.boxes & {"word", "line"}) or options.format in (*PLACE_WORDS, "raw_words")
     recognizer = None
     if not options.no_ocr:
         # It starts its engines at the first page that needs OCR.
@@ -165,13 +172,12 @@ def parse_here(
             margins=options.crop_box,
         )
         stack.enter_context(recognizer)
-    chosen = dict(options.options)
     reading = LocalReading(
         password=password,
         hidden_text="remove" if options.ignore_hidden_text else "keep",
         word_boxes=word_boxes,
         margins=options.crop_box,
-        office=office_options(chosen, suffix=document.suffix),
+        office=office,
         limits=limits,
         **reader_options(chosen),
     )
@@ -181,9 +187,14 @@ def parse_here(
         reader=reader,
         pages=options.pages,
         reading=reading,
-        rendering=render_options(chosen, granular_boxes=options.boxes, spreadsheet=options.format == "xlsx"),
+        rendering=render_options(
+            chosen,
+            granular_boxes=options.boxes,
+            spreadsheet=options.format == "xlsx",
+            raw_words=options.format == "raw_words",
+        ),
         processes=env.parse_processes(),
-        convert=partial(convert_here, password=password, stack=stack),
+        convert=convert,
         progress=Progress(quiet=options.quiet),
         recognizer=recognizer,
         export=export,
@@ -215,10 +226,10 @@ def write_result(output_format: str, folder: Path, out: BinaryIO) -> None:
 
     Granular boxes, if there are any, are one more section.
     """
-    if output_format in _FILES:
-        if output_format == "xlsx" and not (folder / _FILES["xlsx"]).exists():
+    if output_format in OUTPUT_FILES:
+        if output_format == "xlsx" and not (folder / OUTPUT_FILES["xlsx"]).exists():
             raise NoTables
-        _copy(folder / _FILES[output_format], out)
+        _copy(folder / OUTPUT_FILES[output_format], out)
         return
     for index, section in enumerate(SECTIONS):
         out.write(b'%s"%s":' % (b"," if index else b"{", section.encode()))

@@ -103,14 +103,21 @@ def reader_options(options: Options) -> ReaderOptions:
     return cast(ReaderOptions, _fields(options, "reader"))
 
 
-def render_options(options: Options, *, granular_boxes: frozenset[str], spreadsheet: bool = False) -> RenderOptions:
+def render_options(
+    options: Options, *, granular_boxes: frozenset[str], spreadsheet: bool = False, raw_words: bool = False
+) -> RenderOptions:
     """Return how the result is written."""
     fields = _fields(options, "render")
     table_format = "pipe" if fields.pop("pipe_tables", False) else "html"
     page_grid, document_grid = fields.pop("page_grid", False), fields.pop("document_grid", False)
     grid: Grid = "document" if document_grid else "page" if page_grid else ""
     return RenderOptions(
-        table_format=table_format, granular_boxes=granular_boxes, grid=grid, spreadsheet=spreadsheet, **fields
+        table_format=table_format,
+        granular_boxes=granular_boxes,
+        grid=grid,
+        spreadsheet=spreadsheet,
+        raw_words=raw_words,
+        **fields,
     )
 
 

@@ -11,28 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from apps.cli.exit_codes import OK, PARTIAL, REFUSED, SERVER, UNEXPECTED
-from apps.cli.options import UsageError
+from apps.cli.options import OUTPUT_FILES, UsageError
 from apps.cli.progress import write_line
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import DocumentError, EmptyFile, NoPictureOfPage, ParseError, UnsupportedDocument
-from apps.pages.output.exports.options import FILE_NAMES
 
 if TYPE_CHECKING:
     from apps.pages.sandbox.client import Reader
 
-_ENDS = {"markdown": ".md", "text": ".txt", "json": ".json", "xlsx": ".xlsx"}
 # Files with these codes are no documents. Others that cannot be read count as failed.
 _NO_DOCUMENT = frozenset({UnsupportedDocument.code, EmptyFile.code})
 ParseOne = Callable[[argparse.Namespace, "Reader"], int]
 """Parses one document, writes its result and returns the exit code. Raises ParseError and OSError."""
 Found = Iterator[tuple[str, Path | None]]
 """Names of documents with the files that hold them; None for one that cannot be read, which has been reported."""
-
-
-def is_many(source: str) -> bool:
-    """Return whether the source is a folder or an archive: a file whose name ends in .zip."""
-    path = Path(source)
-    return path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file())
 
 
 def parse_many(options: argparse.Namespace, parse_one: ParseOne) -> int:
@@ -88,7 +80,7 @@ def _checked(options: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def _result_path(target: Path, name: str, wanted: str) -> Path:
-    return target / f"{name}{_ENDS.get(wanted) or ''.join(Path(FILE_NAMES[wanted]).suffixes)}"
+    return target / f"{name}{''.join(Path(OUTPUT_FILES.get(wanted, 'result.json')).suffixes)}"
 
 
 def _parsed(name: str, options: argparse.Namespace, reader: Reader, parse_one: ParseOne) -> int:

@@ -13,7 +13,23 @@ from apps.pages.model.page_numbers.ranges import check_page_ranges
 from apps.pages.output.exports.options import DEFAULT_TOKENS, FILE_NAMES, MAX_TOKENS, MIN_TOKENS, SPLITS, ChunkOptions
 from parse_project import env
 
-FORMATS = ("markdown", "text", "json", "xlsx")
+FORMATS = ("markdown", "text", "json", "xlsx", "pdf", "raw_words", "docling")
+OUTPUT_FILES = {
+    "markdown": "markdown.md",
+    "text": "text.txt",
+    "xlsx": "tables.xlsx",
+    "pdf": "document.pdf",
+    "raw_words": "raw_words.jsonl",
+    "docling": "docling.json",
+    **FILE_NAMES,
+}
+"""The file of each format; ``json`` has several."""
+FORMATS_BY_SUFFIX = {".txt": "text", ".json": "json", ".jsonl": "chunks", ".xlsx": "xlsx", ".pdf": "pdf"} | {
+    ".html": "html",
+    ".docx": "docx",
+    ".hocr": "hocr",
+}
+"""The format of an output whose name ends so, if the command names none."""
 MODES = ("fast", "balanced", "multimodal", "agentic")
 # Options that need a service, with their defaults.
 _SERVICE_OPTIONS = {
@@ -52,7 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="write the result to this file instead of stdout; of many documents, into this folder",
     )
-    parser.add_argument("--format", choices=(*FORMATS, *FILE_NAMES), default="markdown", help="(default: markdown)")
+    parser.add_argument(
+        "--format",
+        choices=(*FORMATS, *FILE_NAMES),
+        help="(default: what the name of the output file says, such as .txt, .json, .docx or .pdf, else markdown)",
+    )
     parser.add_argument(
         "--boxes",
         type=box_levels,
@@ -115,6 +135,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="show no progress on stderr")
 
 
+def is_many(source: str) -> bool:
+    """Return whether the source is a folder or an archive: a file whose name ends in .zip."""
+    path = Path(source)
+    return path.is_dir() or (path.suffix.lower() == ".zip" and path.is_file())
+
+
 def chunk_options(options: argparse.Namespace) -> ChunkOptions:
     """Return the options of chunks. Raise UsageError for options that no chunks can have."""
     chunks = ChunkOptions(options.max_tokens, options.overlap_tokens, options.split_by, options.within_pages)
@@ -158,8 +184,10 @@ def crop_box(text: str) -> Margins:
 
 
 def check_options(options: argparse.Namespace) -> None:
-    """Raise UsageError for values that no document can have. Set ``api_key`` from the environment if it is missing."""
+    """Raise UsageError for values that no document can have. Set ``format`` and ``api_key`` if they are missing."""
     from apps.pages.model.text import languages
+
+    check_format(options)
 
     try:
         check_page_ranges(options.pages or "1")
@@ -170,9 +198,6 @@ def check_options(options: argparse.Namespace) -> None:
     except languages.UnknownLanguage as error:
         raise UsageError("invalid_option", str(error)) from error
 
-    if options.boxes and options.format != "json":
-        raise UsageError("invalid_option", "--boxes needs --format json: Markdown and text have no boxes.")
-    chunk_options(options)
     if options.server is not None:
         check_server(options)
     if options.server:
@@ -194,6 +219,19 @@ def check_options(options: argparse.Namespace) -> None:
     for name, default in _SERVICE_OPTIONS.items():
         if vars(options)[name.replace("-", "_")] is not default:
             raise UsageError("invalid_option", f"--{name} needs a running service. Pass its address with --server URL.")
+
+
+def check_format(options: argparse.Namespace) -> None:
+    """Set ``format`` if it is missing. Raise UsageError if it cannot be written, or not with these options."""
+    if options.format is None:
+        suffix = Path(options.output or "").suffix.lower()
+        options.format = "markdown" if is_many(options.source) else FORMATS_BY_SUFFIX.get(suffix, "markdown")
+    if options.boxes and options.format != "json":
+        raise UsageError("invalid_option", "--boxes needs --format json: Markdown and text have no boxes.")
+    if options.format == "docling" and not options.server:
+        detail = "--format docling needs a running service. Pass its address with --server URL."
+        raise UsageError("invalid_option", detail)
+    chunk_options(options)
 
 
 def check_server(options: argparse.Namespace) -> None:

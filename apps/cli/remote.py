@@ -19,12 +19,11 @@ import msgspec
 
 from apps.cli import exit_codes
 from apps.cli.documents import is_url, local_document
-from apps.cli.options import chunk_options
+from apps.cli.options import OUTPUT_FILES, chunk_options
 from apps.cli.progress import Progress, attachments_line, write_line
 from apps.cli.remote_reports import cache_line, estimate_table, fallback_lines, pages_line, usage_line
 from apps.cli.remote_request import configuration
 from apps.pages.model.errors import DocumentError, ParseError
-from apps.pages.output.exports.options import FILE_NAMES
 
 _EXPAND = {
     "markdown": ("markdown_full", "markdown"),
@@ -58,6 +57,12 @@ class RefusedByServer(DocumentError):
     """The server refused the document or an option of the command."""
 
     exit_code = exit_codes.REFUSED
+
+
+class NotInResult(RefusedByServer):
+    """The result has no such file, such as a workbook of a document without tables. Ask for another format."""
+
+    code = "not_found"
 
 
 def parse_on_server(options: argparse.Namespace, password: str | None, folder: Path, progress: Progress) -> bool:
@@ -98,16 +103,13 @@ def _write_outputs(http: httpx.Client, options: argparse.Namespace, result: dict
         if options.boxes:
             link = result["result_content_metadata"]["grounded_items"]["presigned_url"]
             _download(http, link, folder / "grounded_items.jsonl")
-    elif options.format in FILE_NAMES:
-        name, query = FILE_NAMES[options.format], {}
+    elif options.format in ("markdown", "text"):
+        (folder / OUTPUT_FILES[options.format]).write_bytes(str(result[f"{options.format}_full"]).encode())
+    else:
+        name, query = OUTPUT_FILES[options.format], {}
         if options.format == "chunks":
             query = msgspec.to_builtins(chunk_options(options))
         _download(http, f"/api/v2/parse/{result['job']['id']}/result/{name}", folder / name, **query)
-    elif options.format == "xlsx":
-        _download(http, f"/api/v2/parse/{result['job']['id']}/result/tables.xlsx", folder / "tables.xlsx")
-    else:
-        name = {"markdown": "markdown.md", "text": "text.txt"}[options.format]
-        (folder / name).write_bytes(str(result[f"{options.format}_full"]).encode())
 
 
 def estimate_on_server(options: argparse.Namespace, password: str | None, folder: Path) -> str:
@@ -207,6 +209,10 @@ def _download(http: httpx.Client, link: str, path: Path, **query: Any) -> None:
     Raise as ``content``.
     """
     response = get(http, "/api/" + link.partition("/api/")[2], **query)
+    if response.status_code == 404:
+        problem = response.json()
+        if problem.get("code") == NotInResult.code:  # by a service; anything else may respond with 404, too
+            raise NotInResult(_sentences(problem.get("detail")))
     if not response.is_success:
         content(response)
     path.write_bytes(response.content)

@@ -35,6 +35,8 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
         "output_options": {
             "granular_bboxes": sorted(boxes) or None,
             "tables_as_spreadsheet": {"enable": options.format == "xlsx" or None},
+            "save_output_pdf": options.format in ("pdf", "searchable_pdf", "archive_pdf") or None,
+            "additional_outputs": ["word_bbox"] if options.format == "raw_words" else None,
         },
         "max_cost": options.max_cost,
         "on_budget": options.on_budget,

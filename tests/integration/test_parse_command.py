@@ -97,6 +97,33 @@ def test_exports_are_written_with_pictures_of_the_pages(small: Path, tmp_path: P
     assert (refused.returncode, refused.stdout, refused.stderr[:16]) == (3, b"", b"no_page_picture:")
 
 
+def test_the_name_of_the_output_chooses_the_format(small: Path, tmp_path: Path) -> None:
+    for name, begins in (
+        ("a.json", b'{"text":'),
+        ("a.html", b"<!DOCTYPE html>"),
+        ("a.TXT", b"Ready"),
+        ("a.md", b"Ready"),
+    ):
+        assert parse(small, "-o", tmp_path / name).returncode == 0
+        assert (tmp_path / name).read_bytes().startswith(begins)
+    assert parse(small, "-o", tmp_path / "a.pdf").returncode == 0
+    assert (tmp_path / "a.pdf").read_bytes() == small.read_bytes()
+    assert parse(small, "-o", tmp_path / "b.pdf", "--format", "text").returncode == 0
+    assert (tmp_path / "b.pdf").read_bytes() == b"Ready\n"
+
+
+def test_words_have_lines_with_their_boxes(small: Path) -> None:
+    (line,) = parse(small, "--format", "raw_words", "-q").stdout.splitlines()
+    assert json.loads(line)["text"] == "Ready"
+
+
+def test_no_pdf_is_made_of_a_web_page(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("<!doctype html><p>Hello", encoding="utf-8")
+    refused = parse(page, "--format", "pdf")
+    assert (refused.returncode, refused.stdout, refused.stderr[:10]) == (3, b"", b"not_found:")
+
+
 def test_margins_can_be_left_out(tmp_path: Path) -> None:
     sheet = Sheet().text(72, 40, "Letterhead").text(72, 300, "The text of the letter").text(72, 760, "Page 1")
     path = write_pdf(tmp_path / "letter.pdf", sheet)
@@ -209,6 +236,7 @@ def test_only_the_requested_pages_are_parsed(long: Path) -> None:
         (["SMALL", "--mode", "agentic"], 2, b"load_providers"),
         (["SMALL", "--mode", "balanced"], 2, b"quotas are shared by all processes"),
         (["SMALL", "--mode", "balanced"], 2, b"--server http"),
+        (["SMALL", "--format", "docling"], 2, b"--format docling needs a running service"),
         (["SMALL", "--estimate"], 2, b"--estimate needs a running service"),
         (["SMALL", "--max-cost", "0"], 2, b"--max-cost needs a running service"),
         (["SMALL", "--max-cost", "-1", "--server", "http://127.0.0.1:9"], 2, b"'-1' is not a number of dollars"),

@@ -65,6 +65,9 @@ class Api(BaseHTTPRequestHandler):
         if self.path == "/api/v2/parse/signed/boxes":
             self.respond(200, {"page_number": 1})
             return
+        if self.path == "/api/v2/parse/pjb-1/result/tables.xlsx":
+            self.respond(404, {"code": "not_found", "detail": "There is no such file."})
+            return
         if self.path.startswith("/api/v2/parse/pjb-1/result/"):
             self.respond(200, {"path": self.path})
             return
@@ -172,6 +175,29 @@ def test_exports_are_fetched_from_the_server(server: str, small: Path) -> None:
     address, _, query = json.loads(done.stdout)["path"].partition("?")
     assert address == "/api/v2/parse/pjb-1/result/chunks.jsonl"
     assert {"max_tokens=64", "split_by=tokens", "within_pages=true"} <= set(query.split("&"))
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "asked"),
+    [
+        ("pdf", "document.pdf", b'"save_output_pdf": true'),
+        ("archive_pdf", "archive.pdf", b'"save_output_pdf": true'),
+        ("searchable_pdf", "searchable.pdf", b'"save_output_pdf": true'),
+        ("raw_words", "raw_words.jsonl", b'"additional_outputs": ["word_bbox"]'),
+        ("docling", "docling.json", b"{"),
+    ],
+)
+def test_files_are_asked_for_and_fetched(server: str, small: Path, name: str, file: str, asked: bytes) -> None:
+    done = parse(small, "--server", server, "--api-key", "right", "--format", name)
+
+    assert json.loads(done.stdout)["path"] == f"/api/v2/parse/pjb-1/result/{file}"
+    assert asked in Api.requests[0][2]
+
+
+def test_a_file_that_the_result_does_not_have_is_exit_code_3(server: str, small: Path) -> None:
+    done = parse(small, "--server", server, "--api-key", "right", "--format", "xlsx")
+
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (3, b"not_found: There is no such file.")
 
 
 def test_an_estimate_prints_a_table_and_parses_nothing(server: str, small: Path, tmp_path: Path) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
-
-import msgspec
 
 from apps.documents import storage
 from apps.documents.errors import DocumentNotFound
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.pictures import document_pictures, printed_pictures
 from apps.jobs.stages.step_work import reader_limits
-from apps.pages.model.blocks import Page, PageFailure, Source
+from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.conversions import print_of
 from apps.pages.model.errors import NoPictureOfPage
 from apps.pages.model.media_types import PDF, is_structured
@@ -24,7 +22,7 @@ from apps.pages.output.assembly import MAX_MEMORY_BYTES
 from apps.pages.output.exports.options import ChunkOptions
 from apps.pages.output.exports.registry import PICTURE_DPI, Export, ExportSource, OpenOutput
 from apps.pages.sandbox.pool import reader_pool
-from apps.pages.sandbox.spooled_pages import spooled_pages
+from apps.pages.sandbox.printed_pages import printed_pages
 from apps.parsing.page_pictures import READERS
 
 USUAL_CHUNKS = ChunkOptions()
@@ -70,43 +68,29 @@ def export_source(
 def _source_of_print(
     job: ParseJob, used: ExitStack, pages: Callable[[], Iterable[Page | PageFailure]], warn: Callable[[str], None]
 ) -> ExportSource:
-    """Return the source of PDFs of a printed office document: its printed pages, with the text that is on them.
-
-    Of a presentation they are the slides of the result, and text that OCR read in pictures is added.
-    """
+    """Return the source of PDFs of a printed office document: its printed pages, with the text that is on them."""
     if not job.printed_key:
         raise NoPictureOfPage(NOT_PRINTED if print_of(job.media_type) else None)
     pictures = used.enter_context(printed_pictures(job))
-    numbers: Sequence[int] = range(1, (job.printed_pages or 0) + 1)
-    slides: dict[int, Page] = {}
-    if job.has_printed_slides:
-        of_ocr = ((page, tuple(each for each in page.blocks if each.source == Source.OCR)) for page in _good(pages()))
-        slides = {page.number: msgspec.structs.replace(page, blocks=blocks) for page, blocks in of_ocr}
-        numbers = sorted(slides)
-    spool = used.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES))  # noqa: SIM115 (``used`` closes it)
-    document = used.enter_context(storage.local_file(job.printed_key))
+    spool = cast(BinaryIO, used.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))  # noqa: SIM115
+    printed = used.enter_context(storage.local_file(job.printed_key))
     with reader_pool(READERS).reader() as reader:
-        printed = spooled_pages(reader, document, numbers, cast(BinaryIO, spool), limits=reader_limits())
+        read = printed_pages(
+            reader,
+            printed,
+            spool,
+            page_count=job.printed_pages or 0,
+            slides=pages() if job.has_printed_slides else None,
+            limits=reader_limits(),
+        )
     return ExportSource(
-        lambda: (_with_text_of_pictures(page, slides.get(page.number)) for page in printed()),
+        read,
         title=job.document_name,
         language=_language(job),
         picture_of=partial(pictures.picture, dpi=PICTURE_DPI),
         add_text=pictures.searchable_copy,
         warn=warn,
     )
-
-
-def _good(pages: Iterable[Page | PageFailure]) -> Iterator[Page]:
-    return (page for page in pages if isinstance(page, Page))
-
-
-def _with_text_of_pictures(page: Page | PageFailure, slide: Page | None) -> Page | PageFailure:
-    """Return a printed slide with the blocks of the slide as it was read, if both have the same size in points."""
-    if isinstance(page, PageFailure) or slide is None or not slide.blocks:
-        return page
-    is_same_size = abs(page.width - slide.width) < 1 and abs(page.height - slide.height) < 1
-    return msgspec.structs.replace(page, blocks=(*page.blocks, *slide.blocks)) if is_same_size else page
 
 
 def _language(job: ParseJob) -> str:
