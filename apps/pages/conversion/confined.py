@@ -12,7 +12,7 @@ from pathlib import Path
 
 from apps.pages.conversion.order import OUT, PROFILE, SOURCE, TEMPORARY, Order
 from apps.pages.model.errors import ReaderNotConfined
-from apps.pages.office import encryption
+from apps.pages.office import encryption, open_document_encryption
 from apps.pages.sandbox import confinement
 from apps.pages.sandbox.confinement import FileAccess
 from apps.pages.sandbox.seccomp import ProgramFilter
@@ -100,6 +100,8 @@ def become_converter(order: Order) -> None:
         content = encryption.decrypted(io.BytesIO(source.read_bytes()), order.password).read()
         # LibreOffice refuses a presentation that has this stream, also one that is decrypted.
         source.write_bytes(content.replace(_ENCRYPTED_SUMMARY, _DECRYPTED_SUMMARY))
+    elif order.password is not None:
+        source.write_bytes(open_document_encryption.decrypted_file(source.read_bytes(), order.password))
     os.chdir(folder)
     os.umask(0o077)
     devnull = os.open(os.devnull, os.O_RDWR)
@@ -132,7 +134,7 @@ def _environment(folder: Path) -> dict[str, str]:
 def load_decryption() -> None:
     """Import what decrypts files now: the modules may be closed to the user that the program runs as."""
     formats = (f"msoffcrypto.format.{name}" for name in ("doc97", "ppt97", "xls97", "ooxml"))
-    for name in ("msoffcrypto", *formats, "xml.dom.expatbuilder"):
+    for name in ("msoffcrypto", *formats, "xml.dom.expatbuilder", *open_document_encryption.MODULES):
         importlib.import_module(name)
-    for encoding in ("utf-16-le", "utf-16", "latin-1", "cp1252", "ascii"):
+    for encoding in ("utf-16-le", "utf-16", "latin-1", "cp1252", "cp437", "ascii"):
         codecs.lookup(encoding)

@@ -6,9 +6,9 @@ import io
 import posixpath
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Protocol
 
 from apps.pages.model.errors import ArchiveTooLarge, DamagedDocument, EncryptedDocument
 from apps.pages.office import encryption, sources
@@ -22,6 +22,10 @@ MIN_RATIO_BYTES = 10_000_000
 """Smaller parts may be packed as tightly as they like."""
 _LOCAL_HEADER_BYTES = 30
 _FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, UnicodeDecodeError, ValueError)
+
+
+class Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 class Archive:
@@ -50,6 +54,11 @@ class Archive:
             end = entry.header_offset + _LOCAL_HEADER_BYTES + entry.compress_size
         self._entries = {_key(entry.filename): entry for entry in entries}
         self._read: dict[str, int] = {}
+        self._decrypted: dict[str, Callable[[bytes], Readable]] = {}
+
+    def decrypt(self, name: str, decrypted: Callable[[bytes], Readable]) -> None:
+        """Let ``decrypted`` return the content of a part, given its bytes in the archive."""
+        self._decrypted[_key(name)] = decrypted
 
     def entries(self) -> list[zipfile.ZipInfo]:
         """Return all files, also those whose names differ only in case."""
@@ -83,7 +92,9 @@ class Archive:
         if entry.flag_bits & 1:
             raise EncryptedDocument
         try:
-            with self._zip.open(entry) as part:
+            with self._zip.open(entry) as stored:
+                decrypted = self._decrypted.get(_key(entry.filename))
+                part = stored if decrypted is None else decrypted(stored.read(MAX_ENTRY_BYTES))
                 yield io.BufferedReader(_Limited(part, entry, self._read), 1 << 16)
         except _FAULTS as error:
             raise DamagedDocument from error
@@ -92,7 +103,7 @@ class Archive:
 class _Limited(io.RawIOBase):
     """Counts what is read, because the sizes in a ZIP file may be lies."""
 
-    def __init__(self, part: IO[bytes], entry: zipfile.ZipInfo, read: dict[str, int]) -> None:
+    def __init__(self, part: Readable, entry: zipfile.ZipInfo, read: dict[str, int]) -> None:
         self._part, self._entry, self._all = part, entry, read
         self._count = 0
 

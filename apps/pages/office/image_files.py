@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from apps.pages.model.errors import ImageTooLarge
 from apps.pages.model.office_options import AS_USUAL, OfficeOptions
-from apps.pages.office import media_types
+from apps.pages.office import media_types, open_document_encryption
 from apps.pages.office.archive import Archive
 from apps.pages.office.books import epub
 from apps.pages.office.drawing.pictures import CID, DATA, FILE, PICT, data_addresses, digest_name
@@ -103,7 +103,8 @@ class ImageFiles:
 
     def _opened(self) -> Archive:
         if self._archive is None:
-            self._archive = Archive(self._bytes() if isinstance(self._source, Mail) else self._source, self._password)
+            archive = Archive(self._bytes() if isinstance(self._source, Mail) else self._source, self._password)
+            self._archive = open_document_encryption.unlocked(archive, self._password)
         return self._archive
 
     def _part(self, name: str, max_bytes: int) -> bytes:

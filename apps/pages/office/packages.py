@@ -7,8 +7,8 @@ import struct
 from typing import NamedTuple
 
 from apps.pages.model.conversions import conversion_of
-from apps.pages.model.errors import DamagedDocument, EncryptedDocument, UnsupportedDocument, UnsupportedEncryption
-from apps.pages.office import older_files
+from apps.pages.model.errors import DamagedDocument, UnsupportedDocument, UnsupportedEncryption
+from apps.pages.office import older_files, open_document_encryption
 from apps.pages.office.archive import Archive
 from apps.pages.office.sources import Source, bytes_of
 
@@ -72,13 +72,13 @@ MAX_DIRECTORY_SECTORS = 10_000
 def type_of_archive(source: Source, password: str | None = None) -> str:
     """Return the media type of a ZIP file.
 
-    Raise UnsupportedDocument, as ``Archive`` does, and for a type that is converted as ``refuse_encrypted_...`` do.
+    Raise UnsupportedDocument, as ``Archive`` does, and for a type that is converted also for its encryption.
     """
     archive = Archive(source, password)
     media_type = type_of_parts(archive)
     if conversion_of(media_type):
         older_files.refuse_encrypted_archive(archive, password)
-        refuse_encrypted_open_document(archive, password)
+        open_document_encryption.unlocked(archive, password)
     return media_type
 
 
@@ -97,12 +97,6 @@ def type_of_parts(archive: Archive) -> str:
     if older := older_files.type_of_archive(archive):
         return older
     raise UnsupportedDocument("This archive is no office document. Parse its documents in a batch (source_file_id).")
-
-
-def refuse_encrypted_open_document(archive: Archive, password: str | None) -> None:
-    """Raise EncryptedDocument for an OpenDocument file with a password, UnsupportedEncryption if it is given."""
-    if b"encryption-data" in archive.read("META-INF/manifest.xml"):
-        raise EncryptedDocument if password is None else UnsupportedEncryption
 
 
 def type_of_compound_file(source: Source, password: str | None = None) -> str:

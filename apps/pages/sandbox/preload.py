@@ -18,10 +18,10 @@ from pathlib import Path
 from types import ModuleType
 
 from apps.pages.model.errors import ParseError
-from apps.pages.office import office_file
+from apps.pages.office import office_file, open_document_encryption
 
 _IMPORTED_ON_DEMAND = (
-    "cryptography.hazmat.backends.openssl.backend",  # by msoffcrypto
+    *open_document_encryption.MODULES,
     "msoffcrypto.format.doc97",
     "msoffcrypto.format.ooxml",
     "msoffcrypto.format.ppt97",

@@ -10,7 +10,7 @@ from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
-from apps.pages.office import packages
+from apps.pages.office import open_document_encryption, packages
 from apps.pages.office.archive import Archive
 from apps.pages.office.drawing.pictures import alternative_text, image_of_frame
 from apps.pages.office.sheets import open_document_text, tables
@@ -23,8 +23,7 @@ MAX_ROW, MAX_COLUMN = 1_048_575, 16_383
 
 
 def open_file(source: Source, password: str | None, options: OfficeOptions) -> Workbook:
-    archive = Archive(source, password)
-    packages.refuse_encrypted_open_document(archive, password)
+    archive = open_document_encryption.unlocked(Archive(source, password), password)
     hidden_styles: set[str] = set()
     sheets: list[tuple[str, str, SheetContent]] = []
     if "content.xml" not in archive:

@@ -12,7 +12,7 @@ from apps.pages.model.errors import DamagedDocument
 from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
-from apps.pages.office import packages, spanned_text
+from apps.pages.office import open_document_encryption, packages, spanned_text
 from apps.pages.office.archive import Archive
 from apps.pages.office.drawing.pictures import alternative_text, image_of_frame
 from apps.pages.office.sheets import ods, open_document_text
@@ -151,8 +151,7 @@ def _without_bullet(cell: Cell) -> Cell:
 
 
 def open_file(source: Source, password: str | None, options: OfficeOptions) -> OpenDocumentPresentation:
-    archive = Archive(source, password)
-    packages.refuse_encrypted_open_document(archive, password)
+    archive = open_document_encryption.unlocked(Archive(source, password), password)
     return OpenDocumentPresentation(archive, options)
 
 

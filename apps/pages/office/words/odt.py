@@ -8,7 +8,7 @@ from apps.pages.model.errors import DamagedDocument
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
-from apps.pages.office import packages, xml_parts
+from apps.pages.office import open_document_encryption, packages, xml_parts
 from apps.pages.office.archive import Archive
 from apps.pages.office.office_file import NOMINAL_HEIGHT, NOMINAL_WIDTH
 from apps.pages.office.sources import Source
@@ -65,8 +65,7 @@ class OpenDocumentText:
 
 
 def open_file(source: Source, password: str | None, options: OfficeOptions) -> OpenDocumentText:
-    archive = Archive(source, password)
-    packages.refuse_encrypted_open_document(archive, password)
+    archive = open_document_encryption.unlocked(Archive(source, password), password)
     return OpenDocumentText(archive, options)
 
 

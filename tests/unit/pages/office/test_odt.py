@@ -9,7 +9,6 @@ import pytest
 
 from apps.pages.model.blocks import BlockType, Page, Revision
 from apps.pages.model.document_facts import DocumentFacts
-from apps.pages.model.errors import EncryptedDocument, UnsupportedEncryption
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.output.render import RenderOptions, page_markdown
 from apps.pages.reading.page_reading import inspect_document, read_pages
@@ -47,7 +46,7 @@ def read(path: Path, password: str | None = None, *, revisions: bool = False) ->
     office = OfficeOptions(suffix=".odt", revisions=revisions)
     facts = inspect_document(str(path), password=password, max_pages=100, office=office)
     numbers = range(1, facts.page_count + 1)
-    found = read_pages(str(path), numbers, media_type=facts.media_type, office=office)
+    found = read_pages(str(path), numbers, password=password, media_type=facts.media_type, office=office)
     return facts, [page for page in found if isinstance(page, Page)]
 
 
@@ -148,14 +147,6 @@ def test_pages_begin_where_a_style_says_so_and_have_headers(path: Path) -> None:
 
     _facts, pages = read(path)
     assert [[block.text for block in page.blocks] for page in pages] == [["Top", "One"], ["Top", "Two"]]
-
-
-def test_an_encrypted_text_says_so(path: Path) -> None:
-    odt(path, "", manifest="<encryption-data/>")
-    with pytest.raises(EncryptedDocument):
-        read(path)
-    with pytest.raises(UnsupportedEncryption):
-        read(path, "password")
 
 
 def test_a_repeated_cell_has_its_text_each_time(path: Path) -> None:

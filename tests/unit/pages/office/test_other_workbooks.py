@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from apps.pages.model.blocks import BlockType
-from apps.pages.model.errors import DamagedDocument, EncryptedDocument
+from apps.pages.model.errors import DamagedDocument
 from apps.pages.model.office_options import AS_USUAL
 from apps.pages.office.sheets import xlsb
 from tests.unit.pages.office.office_files import markdown, read
@@ -167,9 +167,3 @@ def test_spans_links_hidden_sheets_and_charts_of_ods_are_read(tmp_path: Path) ->
     assert "[more](https://example.org)" in markdown(page)
     assert markdown(page).endswith("||Ducks|\n|-|-|\n|2023|80|")
     assert page.warnings == ()
-
-
-def test_ods_with_a_password_is_refused(tmp_path: Path) -> None:
-    path = ods(tmp_path / "locked.ods", "", **{"META-INF__manifest.xml": "<m><encryption-data/></m>"})
-    with pytest.raises(EncryptedDocument):
-        read(path)

@@ -10,7 +10,9 @@ from apps.pages.sandbox.preload import assembled_pdf
 from tests.documents import hidden, hostile
 from tests.documents.long import long_document
 from tests.documents.scans import scanned_pdf
+from tests.unit.pages.office import encrypted_open_documents
 from tests.unit.pages.office.office_files import encrypted, p
+from tests.unit.pages.office.test_odt import odt
 
 ROOT = Path(__file__).resolve().parents[4]
 READ = """
@@ -48,7 +50,10 @@ def test_reading_imports_nothing_more(tmp_path: Path) -> None:
     }
     for name, content in documents.items():
         (tmp_path / name).write_bytes(content)
-    paths = [str(tmp_path), *(str(tmp_path / name) for name in documents)]
+    letter = odt(tmp_path / "letter", "<text:p>Dear Ann</text:p>")
+    for way in ("blowfish", "aes256-gcm"):
+        encrypted_open_documents.encrypted(tmp_path / way, letter, "right", way)
+    paths = [str(tmp_path), *(str(tmp_path / name) for name in (*documents, "blowfish", "aes256-gcm"))]
 
     found = subprocess.run([sys.executable, "-c", READ, *paths], cwd=ROOT, capture_output=True, text=True, check=True)
 
