@@ -141,7 +141,7 @@ class MailFile:
         """Return what is read of an attached file, None if it is only named."""
         if self._read_files >= MAX_READ_ATTACHMENTS or file.media_type.lower() in _SIGNATURES:
             return None
-        document = None
+        document: Mail | OfficeFile | None = None
         with suppress(ParseError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             if file.message is not None:
                 document = file.message() if depth < MAX_NESTED_MESSAGES else None
