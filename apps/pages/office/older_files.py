@@ -16,7 +16,10 @@ _WORD_PERFECT_TEXT = 10  # the type of file in its prefix
 # Possessive (*+): otherwise each of many comments could end at any later one.
 _FLAT = re.compile(r"\A(?:\s|<!--.*?-->|<\?xml[^>]*\?>)*+<office:document\s", re.DOTALL)
 _FLAT_TYPE = re.compile(r"\soffice:mimetype\s*=\s*[\"']([^\"']{1,100})[\"']")
-_ROOT_TYPE = re.compile(rb"manifest:media-type\s*=\s*[\"']([^\"']{1,100})[\"']\s+manifest:full-path\s*=\s*[\"']/[\"']")
+# The record that begins a workbook: its kind, its size, its version, and what follows (MS-XLS 2.4.21).
+_WORKBOOK = re.compile(rb"\x09[\x00\x02\x04\x08][\x04\x06\x08\x10]\x00..(?:[\x05\x10\x20\x40]\x00|\x00\x01)", re.DOTALL)
+_ROOT_ENTRY = re.compile(rb"<manifest:file-entry\s[^>]*manifest:full-path\s*=\s*[\"']/[\"'][^>]*>")
+_ENTRY_TYPE = re.compile(rb"manifest:media-type\s*=\s*[\"']([^\"']{1,100})[\"']")
 # The number of the first object's type, in front of the text of a Pages document.
 _PAGES_OBJECT = b"\x08\x90\x4e"
 
@@ -27,6 +30,8 @@ def type_of_head(head: bytes) -> str:
         return "application/vnd.wordperfect"
     if head.startswith(_HANGUL):
         return "application/x-hwp"
+    if _WORKBOOK.match(head):  # as Excel 2 to 4 wrote them, without a compound file around them
+        return "application/vnd.ms-excel"
     if b"office:document" in head and decoding.is_text(head):
         text, _warnings = decoding.decoded(head)
         declared = _FLAT_TYPE.search(text) if _FLAT.match(text) else None
@@ -37,7 +42,8 @@ def type_of_head(head: bytes) -> str:
 def type_of_archive(archive: Archive) -> str:
     """Return the media type of an archive of Apple's or Sun's programs; "" if it is neither."""
     names = {name.lower() for name in archive.names()}
-    if declared := _ROOT_TYPE.search(archive.read("META-INF/manifest.xml")):
+    entry = _ROOT_ENTRY.search(archive.read("META-INF/manifest.xml"))
+    if entry and (declared := _ENTRY_TYPE.search(entry[0])):
         return declared[1].decode("ascii", "replace")
     if "index.apxl" in names or any(name.startswith(("index/slide", "index/masterslide")) for name in names):
         return "application/vnd.apple.keynote"

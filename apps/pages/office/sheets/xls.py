@@ -46,12 +46,21 @@ def open_file(source: Source, password: str | None, options: OfficeOptions) -> W
 
 def _opened(content: bytes) -> Any:
     import xlrd
+    from xlrd.compdoc import CompDocError
+    from xlrd.formula import FormulaError
 
     try:
-        return xlrd.open_workbook(file_contents=content, logfile=io.StringIO(), formatting_info=True)
+        return xlrd.open_workbook(
+            file_contents=content,
+            logfile=io.StringIO(),
+            formatting_info=True,
+            ignore_workbook_corruption=True,  # streams that share sectors; other programs open such files
+        )
     except xlrd.XLRDError as error:
         raise (EncryptedDocument if "encrypted" in str(error).lower() else DamagedDocument) from error
-    except (struct.error, ValueError, LookupError, AssertionError, TypeError, AttributeError, ArithmeticError) as error:
+    except (CompDocError, FormulaError, struct.error) as error:
+        raise DamagedDocument from error
+    except (ValueError, LookupError, AssertionError, TypeError, AttributeError, ArithmeticError) as error:
         raise DamagedDocument from error  # xlrd believes what a file says about itself
 
 

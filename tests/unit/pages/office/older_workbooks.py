@@ -13,20 +13,48 @@ FREE, END, FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 Value = float | str
 
 
-def write_xls(path: Path, sheets: dict[str, list[list[Value]]], *, code: str = "General", hidden: str = "") -> Path:
-    """Write BIFF8 records. ``code``: the number format of all cells. ``hidden``: the name of a hidden sheet."""
+def write_xls(
+    path: Path,
+    sheets: dict[str, list[list[Value]]],
+    *,
+    code: str = "General",
+    hidden: str = "",
+    names: tuple[bytes, ...] = (),
+) -> Path:
+    """Write BIFF8 records. ``code``: the number format of all cells. ``hidden``: the name of a hidden sheet.
+
+    ``names``: the formulas of defined names, as tokens.
+    """
     bodies = [_sheet(rows) for rows in sheets.values()]
-    names = [name.encode("utf-16-le") for name in sheets]
+    sheet_names = [name.encode("utf-16-le") for name in sheets]
     written = struct.pack("<HHB", 164, len(code), 0) + code.encode("ascii")
     style = struct.pack("<HHHBBBBIIH", 0, 164, 1, 32, 0, 0, 0, 0, 0, 0x20C0)
     head = _record(0x809, struct.pack("<HHHHII", 0x600, 5, 0, 1997, 0, 0)) + _record(0x41E, written)
     head += _record(0xE0, style)
-    place = len(head) + sum(4 + 8 + len(name) for name in names) + 4
-    for name, body in zip(names, bodies, strict=True):
+    defined = b"".join(
+        _record(0x18, struct.pack("<HBBHHHI", 0, 0, 1, len(one), 0, 0, 0) + b"\0n" + one) for one in names
+    )
+    place = len(head) + sum(4 + 8 + len(name) for name in sheet_names) + len(defined) + 4
+    for name, body in zip(sheet_names, bodies, strict=True):
         is_hidden = name.decode("utf-16-le") == hidden
         head += _record(0x85, struct.pack("<IBBBB", place, is_hidden, 0, len(name) // 2, 1) + name)
         place += len(body)
-    path.write_bytes(compound("Workbook", head + _record(0x0A) + b"".join(bodies)))
+    path.write_bytes(compound("Workbook", head + defined + _record(0x0A) + b"".join(bodies)))
+    return path
+
+
+def write_early_xls(path: Path, texts: list[str], version: int) -> Path:
+    """Write a column of texts as Excel 2 to 4 did: the records of one sheet, without a compound file."""
+    start = struct.pack("<HHH", version, 0x10, 0)[: 4 if version == 2 else 6]
+    content = _record({2: 0x009, 3: 0x209, 4: 0x409}[version], start)
+    for row, text in enumerate(texts):
+        letters = text.encode("cp1252")
+        place = struct.pack("<HH", row, 0)
+        if version == 2:
+            content += _record(0x004, place + bytes(3) + bytes((len(letters),)) + letters)
+        else:
+            content += _record(0x204, place + bytes(2) + struct.pack("<H", len(letters)) + letters)
+    path.write_bytes(content + _record(0x0A))
     return path
 
 

@@ -17,6 +17,10 @@ from tests.unit.pages.office.older_workbooks import compound
 
 DOCUMENTS = Path(__file__).resolve().parents[3] / "documents" / "older"
 MANIFEST = '<manifest:file-entry manifest:media-type="{}" manifest:full-path="/"/>'
+REVERSED = (
+    '<manifest:file-entry manifest:full-path="/" manifest:version="1.2" manifest:media-type="{}"/>'
+    '<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/>'
+)
 VISIO = '<Types><Override PartName="/v.xml" ContentType="application/vnd.ms-visio.drawing.main+xml"/></Types>'
 FLAT = (
     '<?xml version="1.0"?>\n<!-- saved -->\n<office:document office:version="1.3" office:mimetype="{}"><office:body/>'
@@ -71,6 +75,7 @@ def test_a_document_inside_a_document_does_not_decide_its_type(tmp_path: Path) -
     [
         ({"mimetype": "application/vnd.sun.xml.writer"}, "application/vnd.sun.xml.writer"),
         ({"META-INF/manifest.xml": MANIFEST.format("application/vnd.sun.xml.calc")}, "application/vnd.sun.xml.calc"),
+        ({"META-INF/manifest.xml": REVERSED.format(f"{ODF}spreadsheet")}, f"{ODF}spreadsheet"),
         ({"mimetype": f"{ODF}graphics"}, f"{ODF}graphics"),
         ({"[Content_Types].xml": VISIO}, "application/vnd.ms-visio.drawing"),
         ({"index.apxl": "<key:presentation/>"}, "application/vnd.apple.keynote"),

@@ -13,7 +13,15 @@ from apps.pages.model.errors import DamagedDocument
 from apps.pages.model.office_options import AS_USUAL
 from apps.pages.office.sheets import xlsb
 from tests.unit.pages.office.office_files import markdown, read
-from tests.unit.pages.office.older_workbooks import binary, compound, wide, write_xls, write_xlsb
+from tests.unit.pages.office.older_workbooks import (
+    SECTOR,
+    binary,
+    compound,
+    wide,
+    write_early_xls,
+    write_xls,
+    write_xlsb,
+)
 
 ROWS: list[list[float | str]] = [["Product", "Share"], ["Tea & milk", 0.125]]
 SHOWN = "## Sales\n\n|Product|Share|\n|-|-|\n|Tea & milk|12.5%|"
@@ -69,6 +77,33 @@ def test_xls_whose_records_make_no_sense_is_damaged(tmp_path: Path) -> None:
     path.write_bytes(compound("Workbook", b"\x09\x08\xff\xff" * 2_000))
     with pytest.raises(DamagedDocument):
         read(path)
+
+
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_workbooks_of_excel_2_to_4_are_read(tmp_path: Path, version: int) -> None:
+    facts, [page] = read(write_early_xls(tmp_path / "early.xls", ["Einnahmen", "früher"], version))
+
+    assert facts.media_type == "application/vnd.ms-excel"
+    assert [cell.text for cell in page.blocks[-1].cells] == ["Einnahmen", "früher"]
+
+
+def test_xls_whose_streams_share_sectors_is_read(tmp_path: Path) -> None:
+    path = write_xls(tmp_path / "shared.xls", {"Sales": ROWS}, code="0.0%")
+    content = bytearray(path.read_bytes())
+    root = 2 * SECTOR + 116  # where the stream of short sectors begins, and its size
+    content[root : root + 8] = struct.pack("<II", 2, SECTOR)
+    path.write_bytes(bytes(content))
+
+    assert markdown(read(path)[1][0]) == SHOWN
+
+
+def test_xls_with_a_name_that_makes_no_sense_is_read(tmp_path: Path) -> None:
+    area_that_is_only_in_cells = b"\x2d" + bytes(8)
+    path = write_xls(tmp_path / "named.xls", {"Sales": [["a", 1.5]]}, names=(area_that_is_only_in_cells,))
+
+    facts, [page] = read(path)
+    assert "document_repaired" in facts.warnings
+    assert [cell.text for cell in page.blocks[-1].cells] == ["a", "1.5"]
 
 
 def test_xlsb_has_its_values_as_they_are_shown(tmp_path: Path) -> None:
