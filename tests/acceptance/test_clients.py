@@ -16,13 +16,13 @@ from pathlib import Path
 import pikepdf
 import pytest
 
+from apps.pages.conversion.converter import AUTO, find_program
 from tests.acceptance.backends import embedded_backends
 from tests.acceptance.running_service import ROOT, RunningService, slowness
 from tests.documents.long import long_document
 from tests.documents.office import office_documents
 from tests.documents.picture import document_with_a_picture
 from tests.test_documentation import FENCED
-from tests.unit.pages.office.test_embedded_images import slides
 
 CLIENTS = ROOT / "tests" / "clients"
 SECOND_API = str(CLIENTS / "second_api" / "calls.py")
@@ -52,12 +52,14 @@ CHECKS = (
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """A web process and a worker; no provider, so other modes than fast are parsed in fast mode."""
+    """A web process, and workers that parse and print. Without a provider all modes are parsed in fast mode."""
     with embedded_backends(tmp_path_factory.mktemp("backends")) as backends:
         service = RunningService(backends, tmp_path_factory.mktemp("service"))
+        service.settings["CONVERTER"] = str(find_program(AUTO))
         service.prepare()
         service.start_web()
         service.start_worker()
+        service.start_worker("convert", "convert")
         try:
             yield service
         finally:
@@ -72,7 +74,6 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "long.pdf").write_bytes(long_document(5))
     (folder / "picture.pdf").write_bytes(document_with_a_picture())
     office_documents(folder)
-    slides(folder / "slides.pptx")
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\n")
     with pikepdf.open(folder / "report.pdf") as pdf:
         pdf.save(folder / "protected.pdf", encryption=pikepdf.Encryption(user="secret", owner="secret"))

@@ -47,6 +47,26 @@ const calls = {
     }
   },
 
+  async first_api_images_of_each_kind_of_document() {
+    const expected = {
+      "freight.docx": ["page_1.jpg", "img_p0_1.jpg"],
+      "freight.xlsx": ["page_1.jpg"],
+      "freight.pptx": ["page_1.jpg", "img_p0_1.jpg", "page_2.jpg"],
+    };
+    const downloads = fs.mkdtempSync(path.join(os.tmpdir(), "leafmill-images-"));
+    const office = reader({ takeScreenshot: true, disableOcr: true });
+    try {
+      for (const [name, images] of Object.entries(expected)) {
+        const results = await office.parse(path.join(folder, name));
+        const found = await office.getImages(results, downloads);
+        assert.deepEqual(found.map((image) => image.name), images, name);
+        for (const image of found) assert.equal(fs.readFileSync(image.path).subarray(0, 2).toString("hex"), "ffd8");
+      }
+    } finally {
+      fs.rmSync(downloads, { recursive: true });
+    }
+  },
+
   async first_api_failures() {
     await assert.rejects(reader({ apiKey: "lm-wrong" }).loadData(report));
     await assert.rejects(reader({}).loadData(path.join(folder, "protected.pdf")), /PDF_IS_PROTECTED|protected|ERROR|encrypted/i);
@@ -63,6 +83,27 @@ const calls = {
     const [heading] = result.items.pages[0].items.filter((item) => item.type === "heading");
     assert.equal(heading.value, "The river in its second year");
     assert.ok(heading.bbox[0].w > 200);
+  },
+
+  async second_api_files_of_each_kind_of_document() {
+    const images = { "report.pdf": 2, "freight.docx": 2, "freight.xlsx": 1, "freight.pptx": 3 };
+    const output_options = {
+      images_to_save: ["screenshot", "embedded"], save_output_pdf: true, tables_as_spreadsheet: { enable: true },
+    };
+    const processing_options = { ocr_parameters: { disable_ocr: true } };
+    for (const [name, count] of Object.entries(images)) {
+      const result = await client().parsing.parse({
+        upload_file: fs.createReadStream(path.join(folder, name)), tier: "fast", version: "latest", output_options,
+        processing_options, expand: ["images_content_metadata", "xlsx_content_metadata", "output_pdf_content_metadata"],
+      });
+      const files = result.result_content_metadata;
+      const begins = async (url, length) => Buffer.from(await (await fetch(url)).arrayBuffer()).subarray(0, length);
+      assert.equal(result.images_content_metadata.total_count, count, name);
+      for (const image of result.images_content_metadata.images)
+        assert.equal((await begins(image.presigned_url, 2)).toString("hex"), "ffd8");
+      assert.equal((await begins(files.output_pdf.presigned_url, 5)).toString(), "%PDF-", name);
+      assert.equal((await begins(files.xlsx.presigned_url, 2)).toString(), "PK", name);
+    }
   },
 
   async second_api_files_and_jobs() {
