@@ -10,7 +10,7 @@ import msgspec
 from apps.pages.model.blocks import TextSpan
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
-from apps.pages.office import equations
+from apps.pages.office.equations import omml
 from apps.pages.office.xml_parts import Element, Relationship, attribute, local_name
 
 
@@ -46,7 +46,7 @@ def _paragraph(element: Element, links: Mapping[str, Relationship]) -> ShapePara
             pieces.append(("\n", {}))
         elif kind == "m":
             for equation in child.iter("{*}oMath"):
-                pieces.append((f"${clean(equations.latex(equation))}$", {"latex": True}))
+                pieces.append((f"${clean(omml.latex(equation))}$", {"latex": True}))
     whole = "".join(text for text, _look in pieces)
     indent = len(whole) - len(whole.lstrip())
     text = whole.strip()

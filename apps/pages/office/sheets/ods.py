@@ -13,6 +13,7 @@ from apps.pages.model.text.safe_text import clean
 from apps.pages.office import open_document_encryption, packages
 from apps.pages.office.archive import Archive
 from apps.pages.office.drawing.pictures import alternative_text, image_of_frame
+from apps.pages.office.equations import mathml
 from apps.pages.office.sheets import open_document_text, tables
 from apps.pages.office.sheets.content import MAX_CELLS, Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, NOT_COMPUTED, PICTURES_NOT_READ, SheetSource, Workbook
@@ -122,7 +123,7 @@ def _read_shape(sheet: SheetContent, archive: Archive, shape: Element) -> None:
     for element in shape.iter("{*}image", "{*}object", "{*}text-box", "{*}custom-shape"):
         kind = local_name(element)
         if kind == "object":
-            sheet.after += chart_blocks(archive, attribute(element, "href"))
+            sheet.after += object_blocks(archive, attribute(element, "href"))
         elif kind == "image":
             frame = element.getparent()
             if frame.find("{*}object") is not None:
@@ -141,6 +142,13 @@ def _read_shape(sheet: SheetContent, archive: Archive, shape: Element) -> None:
             for line in element.iterchildren("{*}p"):
                 if text := open_document_text.text_of(line).strip():
                     sheet.after.append(Block(type=BlockType.PARAGRAPH, box=NO_BOX, text=text))
+
+
+def object_blocks(archive: Archive, address: str) -> list[Block]:
+    """Return a formula or a chart that is a file inside the document; nothing for other files."""
+    if latex := mathml.latex_of_object(archive, address):
+        return [Block(type=BlockType.PARAGRAPH, box=NO_BOX, text=latex, latex=latex)]
+    return chart_blocks(archive, address)
 
 
 def chart_blocks(archive: Archive, address: str) -> list[Block]:

@@ -122,8 +122,8 @@ class OpenDocumentPresentation:
             if kind == "table":
                 return self._flow_blocks(frame)
             if kind == "object":
-                blocks = ods.chart_blocks(self._archive, attribute(content, "href"))
-                if blocks and not self._options.skips_embedded_data:
+                blocks = ods.object_blocks(self._archive, attribute(content, "href"))
+                if blocks and (blocks[0].latex or not self._options.skips_embedded_data):
                     return blocks
                 if not blocks:
                     found.warn(EMBEDDED_FILES)

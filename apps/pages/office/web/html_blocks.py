@@ -18,6 +18,7 @@ from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import numerals, spanned_text
 from apps.pages.office.drawing.pictures import ImageOf, image_of_address
+from apps.pages.office.equations import mathml
 from apps.pages.office.web import html_tables, visibility
 from apps.pages.office.web.inline_text import PLAIN, InlineStyle, InlineText
 from apps.pages.office.xml_parts import Element, local_name
@@ -217,14 +218,8 @@ class _HtmlReader:
             self._inline.add(" ", style)
 
     def _read_math(self, element: Element, style: InlineStyle) -> None:
-        notes = element.iter("annotation", "{*}annotation")
-        source = next((note for note in notes if "tex" in note.get("encoding", "")), None)
-        if source is not None and (latex := " ".join("".join(source.itertext()).split())):
+        if latex := mathml.latex(element):
             self._inline.add(f"${latex}$", style._replace(latex=True))
-        elif element.get("alttext"):
-            self._inline.add(f"${element.get('alttext')}$", style._replace(latex=True))
-        else:
-            self._inline.add("".join(element.itertext()), style)
 
     # Forms: what a person sees in the fields.
 

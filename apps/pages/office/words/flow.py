@@ -86,7 +86,7 @@ class Flow:
             blocks.append(self._text_block(paragraph, style, inline))
         blocks += [Block(BlockType.PARAGRAPH, NO_BOX, text=latex, latex=latex) for latex in inline.displayed if latex]
         if len(inline.displayed) == 0 and len(blocks) == 1 and blocks[0].type is BlockType.PARAGRAPH:
-            blocks = [_as_displayed(blocks[0])]
+            blocks = [as_displayed(blocks[0])]
         for drawing in inline.drawings:
             blocks += self._drawing(drawing, depth)
         return blocks
@@ -230,7 +230,7 @@ def with_joined_code(blocks: Sequence[Block]) -> list[Block]:
     return joined_blocks
 
 
-def _as_displayed(block: Block) -> Block:
+def as_displayed(block: Block) -> Block:
     """Return a paragraph that is nothing but one equation as an equation on a line of its own."""
     if len(block.spans) == 1 and block.spans[0].latex and block.spans[0].end - block.spans[0].start == len(block.text):
         latex = block.text.strip("$")

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from apps.pages.model.blocks import Revision
 from apps.pages.model.text.safe_text import clean
-from apps.pages.office import equations
 from apps.pages.office.archive import Archive
+from apps.pages.office.equations import omml
 from apps.pages.office.spanned_text import PLAIN, Format, SpannedText, combined
 from apps.pages.office.words.parts import W, is_on, value
 from apps.pages.office.words.styles import Styles, format_of, is_monospaced
@@ -94,7 +94,7 @@ class Inline:
         self.read(child, style._replace(url=web_address(found.group(1))) if found else style)
 
     def displayed_equations(self, child: Element, _style: Format) -> None:
-        self.displayed += [equations.latex(one) for one in child.iter(f"{equations.M}oMath")]
+        self.displayed += [omml.latex(one) for one in child.iter(f"{omml.M}oMath")]
 
     def comment_starts(self, child: Element, _style: Format) -> None:
         self._page.open_comments[child.get(f"{W}id", "")] = []
@@ -103,7 +103,7 @@ class Inline:
         self._close_comment(child.get(f"{W}id", ""))
 
     def equation(self, element: Element, _style: Format) -> None:
-        if latex := equations.latex(element):
+        if latex := omml.latex(element):
             self.text.add(f"${latex}$", Format(latex=True))
             self.is_monospaced = False
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from apps.pages.model.blocks import Block, BlockType, Cell, Revision
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.text.safe_text import clean
+from apps.pages.office.archive import Archive
 from apps.pages.office.drawing.pictures import image_of_frame
+from apps.pages.office.equations import mathml
+from apps.pages.office.sheets import ods
 from apps.pages.office.spanned_text import PLAIN, Format, Spanned, SpannedText, combined, joined
-from apps.pages.office.words.flow import with_joined_code
+from apps.pages.office.words.flow import as_displayed, with_joined_code
 from apps.pages.office.words.inline import web_address
 from apps.pages.office.words.odf_styles import OdfLevel, OdfStyles, marker_of
 from apps.pages.office.words.paging import CHARACTERS_PER_PAGE, MAX_CHARACTERS_PER_PAGE
@@ -48,11 +51,12 @@ class _ListState:
 class OdfFlow:
     """``pages``; ``endnotes``; ``comments`` and ``objects``: whether there are any."""
 
-    def __init__(self, styles: OdfStyles) -> None:
+    def __init__(self, styles: OdfStyles, archive: Archive | None = None) -> None:
+        """``archive``: where the equations and charts of the text are."""
         self.pages = [OdfPage()]
         self.endnotes: list[Block] = []
         self.comments = self.objects = False
-        self._styles = styles
+        self._styles, self._archive = styles, archive
         self._counts: dict[str, dict[int, int]] = {}
         self._list_counts: dict[int, int] = {}
         self._headings: dict[int, int] = {}
@@ -153,7 +157,7 @@ class OdfFlow:
             else:
                 kind = BlockType.CAPTION if style.is_caption else BlockType.PARAGRAPH
                 quoted = int(style.is_quote and kind is BlockType.PARAGRAPH)
-                block = Block(kind, NO_BOX, text=content, spans=spans, level=quoted)
+                block = as_displayed(Block(kind, NO_BOX, text=content, spans=spans, level=quoted))
             if state is not None:
                 state.marker = ""
             target.append(block)
@@ -302,13 +306,22 @@ class OdfFlow:
         if kind and name != "change-start":
             self._page.revisions.append(Revision(kind, content, author=author))
 
-    def frame(self, child: Element, _text: SpannedText, _style: Format) -> None:
+    def frame(self, child: Element, text: SpannedText, _style: Format) -> None:
         """Keep the text boxes of a frame for after the paragraph; a picture has its description."""
         boxes = [box for box in child.iter("{*}text-box") if next(box.iterancestors("{*}text-box"), None) is None]
         self._boxes += boxes
         if boxes:
             return
-        self.objects = self.objects or child.find("{*}object") is not None or child.find("{*}object-ole") is not None
+        content = child.find("{*}object")
+        if content is not None and self._archive is not None:
+            address = attribute(content, "href")
+            if latex := mathml.latex_of_object(self._archive, address):
+                text.add(f"${latex}$", Format(latex=True))
+                return
+            if chart := ods.chart_blocks(self._archive, address):
+                self._page.blocks += chart
+                return
+        self.objects = self.objects or content is not None or child.find("{*}object-ole") is not None
         if child.find("{*}image") is not None or child.find("{*}object") is not None:
             description = child.findtext("{*}desc") or child.findtext("{*}title") or ""
             self._page.pictures += 1

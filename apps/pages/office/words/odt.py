@@ -29,7 +29,7 @@ class OpenDocumentText:
         if content is None or text is None:
             raise DamagedDocument("The file has no text part. Open it in the program that made it and save it again.")
         self._options = options
-        self._flow = OdfFlow(OdfStyles(styles, content))
+        self._flow = OdfFlow(OdfStyles(styles, content), archive)
         self._flow.read(text)
         self._size = _size(styles)
         self._running = _running(styles, OdfStyles(styles))

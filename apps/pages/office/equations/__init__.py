@@ -1,0 +1,1 @@
+"""Equations of office files, web pages and books as LaTeX."""
