@@ -20,10 +20,10 @@ from apps.pages.office.slides import comments
 from apps.pages.office.slides.presentation import DEFAULT_HEIGHT, DEFAULT_WIDTH, HIDDEN_SLIDES
 from apps.pages.office.slides.slide import (
     EMBEDDED_FILES,
-    MAX_SUBTITLE_CHARACTERS,
     OUTSIDE_CONTENT,
     PICTURES_NOT_READ,
     SlideContent,
+    is_subtitle,
 )
 from apps.pages.office.sources import Source
 from apps.pages.office.words.odf_flow import OdfFlow
@@ -98,7 +98,7 @@ class OpenDocumentPresentation:
         if kind in ("title", "subtitle") and blocks:
             text, spans = spanned_text.joined([(block.text, block.spans) for block in blocks], " ")
             level = 1 if kind == "title" else 2
-            if level == 1 or (len(blocks) == 1 and len(text) <= MAX_SUBTITLE_CHARACTERS):
+            if level == 1 or (len(blocks) == 1 and is_subtitle(text)):
                 blocks = [
                     Block(type=BlockType.HEADING, box=box, text=text.replace("\n", " "), spans=spans, level=level)
                 ]

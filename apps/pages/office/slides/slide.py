@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from apps.pages.model.blocks import Block, BlockType
@@ -20,13 +21,20 @@ EMBEDDED_FILES = "embedded_files_not_read"
 OUTSIDE_CONTENT = "outside_content_left_out"
 HIDDEN_TEXT = "hidden_text"
 MAX_DEPTH = 100
-MAX_SUBTITLE_CHARACTERS = 200
+MAX_SUBTITLE_CHARACTERS, MIN_SENTENCE_WORDS = 200, 6
+_SENTENCE_END = re.compile(r"[.!?。！？]['\")\]”’»]*$")
 _RUNNING = {
     "dt": BlockType.PAGE_FOOTER,
     "ftr": BlockType.PAGE_FOOTER,
     "sldNum": BlockType.PAGE_FOOTER,
     "hdr": BlockType.PAGE_HEADER,
 }
+
+
+def is_subtitle(text: str) -> bool:
+    """Return whether the only paragraph of a subtitle is a heading. A long one, or a whole sentence, is a paragraph."""
+    is_sentence = len(text.split()) >= MIN_SENTENCE_WORDS and _SENTENCE_END.search(text.rstrip())
+    return len(text) <= MAX_SUBTITLE_CHARACTERS and not is_sentence
 
 
 @dataclass
@@ -108,7 +116,7 @@ class SlideReader:
             return [Block(type=BlockType.HEADING, box=box, text=text.replace("\n", " "), spans=spans, level=1)]
         if kind in _RUNNING:
             return [Block(type=_RUNNING[kind], box=box, text=paragraph.text) for paragraph in paragraphs]
-        if kind == "subTitle" and len(paragraphs) == 1 and len(paragraphs[0].text) <= MAX_SUBTITLE_CHARACTERS:
+        if kind == "subTitle" and len(paragraphs) == 1 and is_subtitle(paragraphs[0].text):
             text, spans = texts.joined(paragraphs, " ")
             return [Block(type=BlockType.HEADING, box=box, text=text.replace("\n", " "), spans=spans, level=2)]
         blocks = []

@@ -80,6 +80,14 @@ def test_a_slide_has_its_title_first_its_places_and_its_notes(path: Path) -> Non
     assert page.speaker_notes == "Say hello"
 
 
+def test_a_subtitle_is_a_heading_unless_it_is_a_sentence(path: Path) -> None:
+    sentence = "The brig left again before the tide turned."
+    shapes = [frame(text_box("Results"), kind="title"), frame(text_box(sentence), kind="subtitle")]
+    _facts, pages = read(deck(path, slide(*shapes), slide(frame(text_box("Trade"), kind="subtitle"))))
+
+    assert [markdown(page) for page in pages] == [f"# Results\n\n{sentence}", "## Trade"]
+
+
 def test_lists_tables_groups_and_shapes_are_read(path: Path) -> None:
     items = "<text:list><text:list-item><text:p>First</text:p></text:list-item></text:list>"
     row = "<table:table-row><table:table-cell><text:p>a</text:p></table:table-cell></table:table-row>"

@@ -78,6 +78,19 @@ def test_a_slide_has_its_title_first_and_its_shapes_at_their_places(path: Path) 
     assert [block.box for block in page.blocks] == [Box(36, 20, 676, 80), Box(36, 100, 436, 300)]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Trade of the harbours", "## Trade of the harbours"),
+        ("Version 2.0, final.", "## Version 2.0, final."),
+        ("The brig left again before the tide turned.", "The brig left again before the tide turned."),
+    ],
+)
+def test_a_subtitle_is_a_heading_unless_it_is_a_sentence(path: Path, text: str, expected: str) -> None:
+    [page] = read(deck(path, slide(shape("Results", kind="ctrTitle"), shape(text, kind="subTitle"))))[1]
+    assert markdown(page) == f"# Results\n\n{expected}"
+
+
 def test_places_in_groups_are_places_on_the_slide(path: Path) -> None:
     inner = '<a:chOff x="0" y="0"/><a:chExt cx="1270000" cy="1270000"/>'
     group = f"<p:grpSp><p:grpSpPr>{transform('100 200 50 50', inner)}</p:grpSpPr>{shape('In', '20 40 20 20')}</p:grpSp>"
