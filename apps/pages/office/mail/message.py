@@ -6,6 +6,7 @@ Of the body the HTML is read, or the plain text where there is no HTML.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -111,8 +112,20 @@ def _name(part: EmailMessage) -> str:
 
 def _field(message: EmailMessage, name: str) -> str:
     """Return a header's value in one line; "" if there is none or it cannot be parsed."""
+    written = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
     try:
-        value = message.get(name, "")
+        value = message.get(name, "") if written.isascii() else _eight_bits(message, name, written)
     except (ValueError, LookupError, AttributeError, IndexError):
         return ""
     return one_line(value)
+
+
+def _eight_bits(message: EmailMessage, name: str, written: str) -> str:
+    """Return a header whose bytes are not ASCII: in UTF-8 (RFC 6532), or in the encoding of the body."""
+    content = written.encode("utf-8", "surrogateescape")
+    charsets = (part.get_content_charset() for part in message.walk())
+    others = [charset for charset in charsets if charset not in (None, "us-ascii", "utf-8")]
+    for encoding in ("utf-8", *others[:1]):
+        with suppress(ValueError, LookupError):
+            return str(message.policy.header_fetch_parse(name, content.decode(encoding)))
+    return str(message.policy.header_fetch_parse(name, content.decode("cp1252", "replace")))

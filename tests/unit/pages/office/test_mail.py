@@ -52,6 +52,17 @@ def test_a_message_has_its_fields_and_its_text(path: Path, suffix: str) -> None:
     assert texts(page)[-2:] == ["First.", "Second."]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "charset"), [("utf-8", "us-ascii"), ("cp1252", "us-ascii"), ("cp1251", "windows-1251")]
+)
+def test_headers_in_eight_bits_are_decoded(path: Path, encoding: str, charset: str) -> None:
+    subject = "Привет" if encoding == "cp1251" else "Größe"
+    head = f"From: m@example.org\nTo: n@example.org\nDate: Tue, 01 Dec 2026 10:00:00 +0000\nSubject: {subject}\nContent-Type: text/plain; charset={charset}\n\ntext\n"
+    facts, _pages = read(path, head.encode(encoding))
+
+    assert facts.title == subject
+
+
 def test_the_web_page_of_a_message_is_read_instead_of_its_plain_text(path: Path) -> None:
     html = "<h2>Offer</h2><table><tr><th>Item</th></tr><tr><td>Rye</td></tr></table><img src='http://example.org/x'>"
     _facts, [page] = read(path, message("Offer", "plain", html).as_bytes())
