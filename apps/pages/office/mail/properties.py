@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ _FAULTS = (OSError, ValueError, LookupError, TypeError, AttributeError, struct.e
 _MESSAGE_CODE_PAGE, _BODY_CODE_PAGE = 0x3FFD, 0x3FDE
 _OTHER_PAGES = {65001: "utf-8", 1200: "utf-16-le", 20127: "ascii", 28591: "cp1252", 10000: "mac_roman", 936: "gbk"}
 _FIRST_MOMENT = datetime(1601, 1, 1, tzinfo=UTC)
+Path = tuple[str, ...]
 
 
 def opened(content: bytes) -> Storage:
@@ -23,21 +25,23 @@ def opened(content: bytes) -> Storage:
 
     try:
         file = olefile.OleFileIO(content)
-        names = [tuple(entry) for entry in file.listdir(streams=True, storages=True)]
+        names: defaultdict[Path, dict[str, Path]] = defaultdict(dict)
+        for *parents, name in file.listdir(streams=True, storages=True):
+            names[tuple(parents)][name.lower()] = (*parents, name)
     except _FAULTS as error:
         raise DamagedDocument from error
     return Storage(file, names, (), header_bytes=32)
 
 
 class Storage:
-    """An item, a receiver or an attached file. Values that are damaged are as values that are missing."""
+    """An item, a receiver or an attached file. Values that are damaged are as values that are missing.
 
-    def __init__(
-        self, file: Any, names: Sequence[tuple[str, ...]], path: tuple[str, ...], *, header_bytes: int
-    ) -> None:
-        self._file, self._names, self._path = file, names, path
-        size = len(path) + 1
-        self._children = {name[-1].lower(): name for name in names if len(name) == size and name[:-1] == path}
+    ``names``: the paths of what is in each storage, by its path and the name in small letters.
+    """
+
+    def __init__(self, file: Any, names: Mapping[Path, dict[str, Path]], path: Path, *, header_bytes: int) -> None:
+        self._file, self._names = file, names
+        self._children = names.get(path, {})
         self._fixed = dict(_fixed(self._stream("__properties_version1.0")[header_bytes:]))
         self._code_page = 0
 
@@ -111,9 +115,11 @@ def encoding_of(code_page: int) -> str:
 
 
 def decoded(content: bytes, code_page: int) -> str:
+    """Return the text. Items that claim UTF-8 often have the bytes of the program that made them."""
+    encoding = encoding_of(code_page)
     try:
-        return content.decode(encoding_of(code_page), "replace")
-    except LookupError:
+        return content.decode(encoding, "strict" if encoding == "utf-8" else "replace")
+    except (LookupError, UnicodeDecodeError):
         return content.decode("cp1252", "replace")
 
 

@@ -73,7 +73,7 @@ class RtfReader:
         self._cell: list[Spanned] = []
         self._is_header_row = False
         self._table = RtfTable()
-        for token in tokens.tokens(content):
+        for token in tokens.tokens(content.rstrip(b"\0")):  # mail programs end the text as C does
             self._read(token)
         self._flush()
         self._end_paragraph()
@@ -184,7 +184,11 @@ class RtfReader:
         if self._bytes:
             content, self._bytes = self._bytes, b""
             encoding = self.prelude.encodings.get(self._group.font, self.prelude.encoding)
-            self._add(content.decode(encoding, "replace"))
+            try:
+                text = content.decode(encoding)
+            except UnicodeDecodeError:  # what claims to be UTF-8 often has single bytes of Windows
+                text = content.decode("cp1252" if encoding == "utf-8" else encoding, "replace")
+            self._add(text)
 
     def _add(self, text: str) -> None:
         group = self._group

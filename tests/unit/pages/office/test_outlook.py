@@ -86,6 +86,14 @@ def test_formatted_text_is_read_where_there_is_no_web_page(path: Path) -> None:
     assert page.blocks[2].spans[0].bold
 
 
+def test_formatted_text_that_ends_with_a_nul_has_nothing_after_it(path: Path) -> None:
+    rtf = b"{\\rtf1\\ansi\\ansicpg65001 A\\'a0B\\par}\0"
+    packed = struct.pack("<4I", len(rtf) + 12, len(rtf), 0x414C454D, 0) + rtf
+    _facts, [page] = read(path, item("Rich", contents={RTF: packed}))
+
+    assert [block.text for block in page.blocks][2:] == ["A\u00a0B"]
+
+
 def test_compressed_text_is_unpacked() -> None:
     assert compressed_rtf.unpacked(COMPRESSED) == b"{\\rtf1\\ansi\\ansicpg1252\\pard hello world}\r\n"
     repeated = bytes.fromhex("1a0000001c0000004c5a4675e2d44b51410004205758595a0d6e7d010eb0")
@@ -138,12 +146,18 @@ def test_an_encrypted_message_is_refused(path: Path) -> None:
         inspect_document(str(path), max_pages=9)
 
 
-def test_text_of_eight_bits_has_the_code_page_of_the_item(path: Path) -> None:
-    tree = outlook_item({CLASS: "IPM.Note"}, numbers={0x3FFD: 1251})
-    tree["__substg1.0_0037001E"] = "Привет".encode("cp1251")
+@pytest.mark.parametrize(
+    ("code_page", "encoding", "subject"),
+    [(1251, "cp1251", "Привет"), (65001, "utf-8", "Größe"), (65001, "cp1252", "Größe")],
+)
+def test_text_of_eight_bits_has_the_code_page_of_the_item(
+    path: Path, code_page: int, encoding: str, subject: str
+) -> None:
+    tree = outlook_item({CLASS: "IPM.Note"}, numbers={0x3FFD: code_page})
+    tree["__substg1.0_0037001E"] = subject.encode(encoding)
     facts, _pages = read(path, tree)
 
-    assert facts.title == "Привет"
+    assert facts.title == subject
 
 
 def test_cut_files_have_a_code_or_a_result(path: Path) -> None:
