@@ -178,6 +178,7 @@ _VERBS: dict[str, Callable[[str], object]] = {
     "slow": lambda _: time.sleep(600),
     "spin": spin,
     "work": work_for,
+    "allowed": lambda _: resource.getrlimit(resource.RLIMIT_CPU)[0] - int(time.process_time()),
     "memory": fill_memory,
     "memory-abort": fill_memory_and_abort,
     "signal": signal_self,

@@ -25,6 +25,7 @@ from apps.pages.model.errors import (
     UnplannedError,
     error_from_code,
 )
+from apps.pages.model.media_types import is_structured
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.page_numbers.ranges import DEFAULT_RANGE_PAGES
 from apps.pages.sandbox.confinement import Limits
@@ -79,14 +80,16 @@ class RangeReading:
     def read_next_part(self, child: Child, request: ReadRequest, *, is_fresh: bool) -> bool:
         """Collect the next part's pages. Return False if the child died or refused. ``is_fresh``: its first request."""
         part = self._parts[0]
-        suspect = part[0] in self._slow or len(self._slow) >= _MAX_SLOW_PAGES
+        # Only PDFs draw forms. The first page of an office file waits until the whole file is open.
+        is_open_at_once = not is_structured(request.media_type)
+        suspect = is_open_at_once and (part[0] in self._slow or len(self._slow) >= _MAX_SLOW_PAGES)
         whole = self.limits.cpu_seconds
         request = msgspec.structs.replace(
             request,
             page_numbers=tuple(part),
             careful=self._careful,
             suspect=suspect,
-            cpu_seconds=whole if suspect else min(_FIRST_CPU_SECONDS, whole),
+            cpu_seconds=min(_FIRST_CPU_SECONDS, whole) if is_open_at_once and not suspect else whole,
         )
         try:
             child.send(Kind.READ, request)

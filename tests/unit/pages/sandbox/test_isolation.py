@@ -53,9 +53,9 @@ def result_of(entry: Page | PageFailure) -> str:
     return entry.code if isinstance(entry, PageFailure) else entry.blocks[0].text
 
 
-def read(reader: Reader, document: Path, limits: Limits = QUICK) -> list[str]:
+def read(reader: Reader, document: Path, limits: Limits = QUICK, media_type: str = "image/strange") -> list[str]:
     count = len(document.read_text().splitlines()) - 1
-    entries = reader.read_range(document, range(1, count + 1), media_type="text/strange", limits=limits)
+    entries = reader.read_range(document, range(1, count + 1), media_type=media_type, limits=limits)
     assert [entry.number for entry in entries] == list(range(1, count + 1))
     return [result_of(entry) for entry in entries]
 
@@ -103,6 +103,15 @@ def test_a_slow_page_has_all_its_time_in_a_second_attempt(reader: Reader, strang
     limits = Limits(wall_seconds=60, cpu_seconds=20)
 
     assert read(reader, strange("fine one", "work 2.5", "fine three"), limits) == ["one", "worked for 2.5 s", "three"]
+
+
+def test_a_page_of_an_office_file_has_all_its_time_at_once(reader: Reader, strange: Strange) -> None:
+    seconds = {
+        kind: int(*read(reader, strange("allowed"), PATIENT, kind)) for kind in ("image/strange", "text/strange")
+    }
+
+    assert seconds["image/strange"] <= 3
+    assert seconds["text/strange"] >= PATIENT.cpu_seconds
 
 
 def test_a_range_whose_pages_all_hang_ends(reader: Reader, strange: Strange) -> None:
