@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 from urllib.parse import unquote
+from xml.parsers import expat
 
 from lxml import etree
 
@@ -22,6 +23,10 @@ _LIMITS: dict[str, Any] = {
     "remove_pis": True,
 }
 _ENTITIES = tuple("<!ENTITY".encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
+_BUFFER_BYTES = 1 << 16
+TOO_LONG = "The XML of the file is nested too deeply or has too long a text. Save it again."
+_HAS_ENTITIES = "The file defines XML entities, which office files do not need. Save it again."
+_NOT_WELL_FORMED = "A part of the file is no well-formed XML. Open it in the program that made it and save it again."
 Element = Any  # lxml.etree._Element
 
 
@@ -39,7 +44,7 @@ def parsed(content: bytes, *, has_long_texts: bool = False) -> Element:
     ``has_long_texts``: texts may have more than 10,000,000 characters, as files in base64 have.
     """
     if any(mark in content for mark in _ENTITIES):
-        raise DamagedDocument("The file defines XML entities, which office files do not need. Save it again.")
+        raise DamagedDocument(_HAS_ENTITIES)
     if content.count(b"<") > 2 * MAX_ELEMENTS:
         raise TooManyElements
     try:
@@ -66,12 +71,43 @@ def elements(source: IO[bytes], *tags: str) -> Iterator[Element]:
         raise _fault(error) from error
 
 
+class LocalNames(dict[str, str]):
+    """Names without their namespaces, by the names that ``walk`` gives."""
+
+    def __missing__(self, name: str) -> str:
+        self[name] = found = name.rpartition("}")[2]
+        return found
+
+
+def walk(
+    source: IO[bytes],
+    start: Callable[[str, dict[str, str]], None],
+    end: Callable[[str], None],
+    text: Callable[[str], object],
+) -> None:
+    """Call ``start``, ``text`` and ``end`` for the elements of a part as they come. For parts too long for a tree.
+
+    Names with a namespace are "address}name"; the attributes belong to ``start``. Raise DamagedDocument.
+    """
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.buffer_text = True
+    parser.buffer_size = _BUFFER_BYTES
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
+    parser.EntityDeclHandler = _refuse_entity
+    try:
+        parser.ParseFile(source)
+    except expat.ExpatError as error:
+        raise DamagedDocument(_NOT_WELL_FORMED) from error
+
+
+def _refuse_entity(*_declaration: object) -> None:
+    raise DamagedDocument(_HAS_ENTITIES)
+
+
 def _fault(error: etree.XMLSyntaxError) -> DocumentError:
     if "depth" in str(error) or "huge" in str(error):
-        return TooManyElements("The XML of the file is nested too deeply or has too long a text. Save it again.")
-    return DamagedDocument(
-        "A part of the file is no well-formed XML. Open it in the program that made it and save it again."
-    )
+        return TooManyElements(TOO_LONG)
+    return DamagedDocument(_NOT_WELL_FORMED)
 
 
 def relationships(archive: Archive, name: str) -> dict[str, Relationship]:

@@ -14,8 +14,8 @@ from apps.pages.office.sheets import number_formats, worksheet
 from apps.pages.office.sheets.binary_records import packed_number, records, rich_string, wide_string
 from apps.pages.office.sheets.content import MAX_CELLS, Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.number_formats import BUILT_IN, GENERAL
+from apps.pages.office.sheets.sheet_rows import MAX_COLUMN, MAX_ROW, BookParts
 from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, SheetSource, Workbook
-from apps.pages.office.sheets.worksheet import MAX_COLUMN, MAX_ROW, BookParts
 from apps.pages.office.sheets.xlsx import people_of
 from apps.pages.office.sources import Source
 from apps.pages.office.xml_parts import Relationship, core_title, relationships

@@ -9,12 +9,12 @@ from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import encryption, packages
 from apps.pages.office.archive import Archive
-from apps.pages.office.sheets import computed_formulas, worksheet
+from apps.pages.office.sheets import computed_formulas, sheet_rows, worksheet
 from apps.pages.office.sheets.content import ROWS_PER_PAGE
 from apps.pages.office.sheets.number_formats import BUILT_IN, GENERAL
 from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, NOT_COMPUTED, SheetSource, Workbook
 from apps.pages.office.sources import Source
-from apps.pages.office.xml_parts import attribute, core_title, elements, part, relationships
+from apps.pages.office.xml_parts import attribute, core_title, part, relationships
 
 _SHORT_BYTES = 200_000
 """A part of this size holds so few cells and characters that they fit on one page, if its rows do."""
@@ -33,7 +33,7 @@ def open_file(source: Source, password: str | None, options: OfficeOptions) -> W
     links = relationships(archive, main)
     by_kind = {link.kind: link.target for link in links.values()}
     properties = root.find("{*}workbookPr")
-    book = worksheet.BookParts(
+    book = sheet_rows.BookParts(
         texts=_texts(archive, by_kind.get("sharedStrings", "")),
         formats=_formats(archive, by_kind.get("styles", "")),
         is_1904=properties is not None and properties.get("date1904") in ("1", "true"),
@@ -66,11 +66,10 @@ def _is_short(archive: Archive, name: str) -> bool:
 
 
 def _texts(archive: Archive, name: str) -> list[str]:
-    """Return the texts that cells share; how they are pronounced (rPh) is no part of them."""
     if name not in archive:
         return []
     with archive.opened(name) as source:
-        return [worksheet.rich_text(element) for element in elements(source, "{*}si")]
+        return sheet_rows.shared_texts(source)
 
 
 def _formats(archive: Archive, name: str) -> list[str]:

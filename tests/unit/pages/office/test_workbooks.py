@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import Path
 
 import pytest
 import xlsxwriter
 
-from apps.pages.model.blocks import BlockType, EmbeddedImage, Page
+from apps.pages.model.blocks import BlockType, EmbeddedImage, Page, PageFailure
 from apps.pages.model.errors import TooManyElements
-from apps.pages.office.sheets import content, worksheet
+from apps.pages.office.sheets import content, sheet_rows
 from apps.pages.office.sheets.formula_text import moved
 from apps.pages.output.render import grid_of
+from apps.pages.reading.page_reading import inspect_document, read_pages
 from tests.unit.pages.office.office_files import NAMES, markdown, open_xml, read
 
 
@@ -215,7 +217,7 @@ def test_a_wide_sheet_is_several_tables_side_by_side(path: Path) -> None:
 
 
 def test_a_sheet_of_more_cells_than_are_read_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worksheet, "MAX_CELLS", content.ROWS_PER_PAGE)
+    monkeypatch.setattr(sheet_rows, "MAX_CELLS", content.ROWS_PER_PAGE)
     with xlsxwriter.Workbook(str(path)) as book:
         book.add_worksheet().write_column(0, 0, range(content.ROWS_PER_PAGE + 1))
     with pytest.raises(TooManyElements):
@@ -248,3 +250,22 @@ def test_a_cell_has_the_name_that_programs_give_it() -> None:
         "AB3",
         "XFD1048576",
     ]
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        '<!DOCTYPE worksheet [<!ENTITY a "1">]><worksheet><sheetData><row><c><v>&a;</v></c></row></sheetData></worksheet>',
+        "<worksheet><sheetData><row><c><v>1</v></c>",
+        "",
+    ],
+)
+def test_a_sheet_with_entities_or_without_an_end_is_refused(path: Path, sheet: str) -> None:
+    sheet_file(path, "<row><c><v>1</v></c></row>")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("XL/sheet.xml", sheet)  # takes the place of the part of the same name
+
+    facts = inspect_document(str(path), max_pages=9)
+    [page] = read_pages(str(path), [1], media_type=facts.media_type)
+    assert isinstance(page, PageFailure)
+    assert page.code == "document_corrupt"
