@@ -57,7 +57,8 @@ def test_a_message_has_its_fields_and_its_text(path: Path, suffix: str) -> None:
 )
 def test_headers_in_eight_bits_are_decoded(path: Path, encoding: str, charset: str) -> None:
     subject = "Привет" if encoding == "cp1251" else "Größe"
-    head = f"From: m@example.org\nTo: n@example.org\nDate: Tue, 01 Dec 2026 10:00:00 +0000\nSubject: {subject}\nContent-Type: text/plain; charset={charset}\n\ntext\n"
+    head = f"From: m@example.org\nTo: n@example.org\nDate: Tue, 01 Dec 2026 10:00:00 +0000\nSubject: {subject}\n"
+    head += f"Content-Type: text/plain; charset={charset}\n\ntext\n"
     facts, _pages = read(path, head.encode(encoding))
 
     assert facts.title == subject
