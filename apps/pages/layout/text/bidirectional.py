@@ -37,6 +37,27 @@ def in_reading_order(display: Sequence[str]) -> list[tuple[int, str]]:
     return list(zip(order, texts, strict=True))
 
 
+def in_display_order(word: str) -> str:
+    """Return the characters of a word from the left edge, with brackets as they are drawn.
+
+    A word with letters that run to the left is turned, except for its numbers and Latin letters.
+    """
+    kinds = [unicodedata.bidirectional(character) for character in word]
+    if not any(kind in _RIGHT_TO_LEFT for kind in kinds):
+        return word
+    straight = [kind == "L" or kind in _NUMBERS for kind in kinds]
+    for at, kind in enumerate(kinds):
+        sides = [each in ("L", *_NUMBERS) for each in (*kinds[max(0, at - 1) : at], *kinds[at + 1 : at + 2])]
+        is_inside = len(sides) == 2 and all(sides)  # of a number, or of Latin letters
+        if kind not in _RIGHT_TO_LEFT and (is_inside or (kind == _TERMINATOR and any(sides) and "AL" not in kinds)):
+            straight[at] = True
+    turned = []
+    for is_straight, run in itertools.groupby(zip(straight, word, strict=True), key=lambda each: each[0]):
+        text = "".join(character for _, character in run)
+        turned.append(text if is_straight else text[::-1].translate(_MIRRORED))
+    return "".join(reversed(turned))
+
+
 def reading_order(display: Sequence[str]) -> list[int]:
     """Return the places of clusters of characters, given from the left edge, in reading order."""
     kinds = [_kind_of(cluster) for cluster in display]

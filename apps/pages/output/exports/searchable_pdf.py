@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 
 from PIL import Image, ImageDraw, ImageFont
 
+from apps.pages.layout.text.bidirectional import in_display_order
 from apps.pages.model.blocks import Page, PageFailure
 from apps.pages.model.errors import PageError
 from apps.pages.model.geometry import Box
@@ -140,10 +141,16 @@ class _PdfWriter:
         self._pages.append(self._object(f"<< /Type /Page /Parent {_PAGES} 0 R {entries} >>"))
 
     def _line(self, line: PlacedLine, height: float) -> str:
-        """Return the operators of a line: each word fills its box, and a blank the way to the next."""
+        """Return the operators of a line: each word fills its box, and a blank the way to the next.
+
+        They go to the right, also those of text that runs to the left: programs that read PDFs turn it again.
+        """
         operators = []
         is_turned = line.box.height > 2 * line.box.width and sum(len(word.text) for word in line.words) > 1
-        for word, following in zip(line.words, [*line.words[1:], None], strict=True):
+        displayed = {word: in_display_order(word.text) for word in line.words}
+        runs_left = any(displayed[word] != word.text for word in line.words)
+        words = sorted(line.words, key=lambda word: word.box.x0) if runs_left and not is_turned else line.words
+        for word, following in zip(words, [*words[1:], None], strict=True):
             box = word.box
             size, width = (box.width, box.height) if is_turned else (box.height, box.width)
             if not word.text or size <= 0 or width <= 0:
@@ -152,7 +159,7 @@ class _PdfWriter:
                 place = f"0 1 -1 0 {box.x1 - _DESCENT * size:.2f} {height - box.bottom:.2f} Tm"
             else:
                 place = f"1 0 0 1 {box.x0:.2f} {height - box.bottom + _DESCENT * size:.2f} Tm"
-            operators.append(f"{place} {_shown(word.text, size, width)}")
+            operators.append(f"{place} {_shown(displayed[word], size, width)}")
             gap = 0.0 if following is None or is_turned else following.box.x0 - box.x1
             if gap > 0:
                 operators.append(_shown(" ", size, gap))

@@ -21,6 +21,7 @@ from apps.pages.output.exports.alto import write_alto
 from apps.pages.output.exports.hocr import write_hocr
 from apps.pages.output.exports.searchable_pdf import write_searchable_pdf
 from apps.pages.output.exports.text_lines import placed_lines
+from apps.pages.reading.page_reading import read_pages
 from tests.unit.pages.drawing import page, text_block
 
 ALTO = "{http://www.loc.gov/standards/alto/ns-v4#}"
@@ -29,7 +30,7 @@ ALTO = "{http://www.loc.gov/standards/alto/ns-v4#}"
 def scanned(words: Sequence[tuple[str, float, float]], top: float = 100.0) -> Block:
     """Return a block with a line of these words (text, left and right edge) as OCR reads them."""
     placed = tuple(Word(text, Box(x0, top, x1, top + 14), 0.87) for text, x0, x1 in words)
-    box = Box(placed[0].box.x0, top, placed[-1].box.x1, top + 14)
+    box = Box(min(word.box.x0 for word in placed), top, max(word.box.x1 for word in placed), top + 14)
     text = " ".join(word.text for word in placed)
     return Block(BlockType.PARAGRAPH, box, text, (Line(text, box, words=placed),), source=Source.OCR)
 
@@ -113,6 +114,32 @@ def test_the_text_layer_of_the_pdf_has_our_words_in_our_boxes() -> None:
         assert (box.x0, box.x1, box.top, box.bottom) == pytest.approx(
             (ours.x0, ours.x1, ours.top, ours.bottom), abs=0.6
         )
+
+
+TO_THE_LEFT = {
+    "Hebrew": (("שלום", 300, 340), ("עולם", 250, 290), ("2024", 210, 240), ("(טוב)", 160, 200), ("ב־12.5%", 100, 150)),
+    "Arabic": (("مرحبا", 300, 340), ("بالعالم", 240, 290), ("١٢٫٥", 200, 230)),
+    "Latin words in between": (("שלום", 400, 440), ("חברת", 300, 340), ("Coal", 200, 240), ("בע״מ", 150, 190)),
+}
+
+
+@pytest.mark.parametrize("words", TO_THE_LEFT.values(), ids=TO_THE_LEFT)
+def test_text_that_runs_to_the_left_is_found_as_it_is_read(
+    words: Sequence[tuple[str, float, float]], tmp_path: Path
+) -> None:
+    content = written(write_searchable_pdf, page(scanned(words)))
+    found = {text: (box.x0, box.x1) for text, box in words_in_pdf(content)}
+    assert found == {text: pytest.approx((x0, x1), abs=0.9) for text, x0, x1 in words}
+    path = tmp_path / "copy.pdf"
+    path.write_bytes(content)
+    (read,) = read_pages(str(path), [1])
+    assert isinstance(read, Page)
+    assert " ".join(block.text for block in read.blocks) == " ".join(text for text, _, _ in words)
+
+
+def test_ligatures_are_found_by_their_letters() -> None:
+    found = words_in_pdf(written(write_searchable_pdf, page(scanned([("ofﬁce", 72, 120), ("ﬂow", 130, 170)]))))
+    assert [text for text, _ in found] == ["office", "flow"]
 
 
 def test_characters_beyond_the_first_plane_are_found() -> None:
