@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 from apps.pages.model.blocks import Block, BlockType, Cell
 from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.model.text.safe_text import clean
@@ -9,8 +12,22 @@ from apps.pages.office.archive import Archive
 from apps.pages.office.sheets.number_formats import GENERAL, shown
 from apps.pages.office.xml_parts import Element, local_name, part
 
+Points = dict[int, str]
+"""The texts of points by their places."""
 MAX_SERIES = 200
 MAX_POINTS = 2_000
+
+
+class Series(NamedTuple):
+    """``values``: of each point, and what else it has, such as the size of a bubble, with its name.
+
+    ``has_numbers``: the categories are numbers on an axis; otherwise those of the first series are those of all.
+    """
+
+    name: str
+    categories: Points
+    values: list[tuple[str, Points]]
+    has_numbers: bool = False
 
 
 def blocks_of_chart(archive: Archive, name: str, box: Box = NO_BOX) -> list[Block]:
@@ -20,16 +37,17 @@ def blocks_of_chart(archive: Archive, name: str, box: Box = NO_BOX) -> list[Bloc
         return []
     title = _text(root.find("{*}chart/{*}title"))
     axes = [_text(axis) for axis in root.iterfind("{*}chart/{*}plotArea/*/{*}title")]
-    series = list(root.iter("{*}ser"))[:MAX_SERIES]
-    names = [_first(one.find("{*}tx")) for one in series]
+    series = [*_series(root), *_series_of_2016(root)][:MAX_SERIES]
+    names = [one.name for one in series]
     categories: dict[int, str] = {}
-    columns = []
+    columns: list[tuple[str, Points]] = []
     for one in series:
-        for place, text in {**_points(one.find("{*}cat")), **_points(one.find("{*}xVal"))}.items():
-            categories.setdefault(place, text)
-        value = one.find("{*}val")
-        columns.append(_points(value if value is not None else one.find("{*}yVal")))
-    rows = sorted(set(categories).union(*columns))[:MAX_POINTS] if columns else []
+        if one.has_numbers and any(categories.get(place, x) != x for place, x in one.categories.items()):
+            columns.append((f"{one.name} (x)".strip(), one.categories))
+        else:
+            categories = {**one.categories, **categories}
+        columns += [(f"{one.name} ({kind})".strip() if kind else one.name, points) for kind, points in one.values]
+    rows = sorted(set(categories).union(*(points for _name, points in columns)))[:MAX_POINTS]
     blocks = []
     caption = clean(title or (names[0] if len(names) == 1 else ""))
     if caption:
@@ -37,13 +55,39 @@ def blocks_of_chart(archive: Archive, name: str, box: Box = NO_BOX) -> list[Bloc
     if rows:
         corner = axes[0] if axes else ""
         cells = [
-            Cell(row=0, column=column, text=clean(text), header=True) for column, text in enumerate([corner, *names])
+            Cell(row=0, column=column, text=clean(text), header=True)
+            for column, text in enumerate([corner, *(name for name, _points_of_column in columns)])
         ]
         for row, place in enumerate(rows, 1):
-            texts = [categories.get(place, ""), *(column.get(place, "") for column in columns)]
+            texts = [categories.get(place, ""), *(points.get(place, "") for _name, points in columns)]
             cells += [Cell(row=row, column=column, text=clean(text)) for column, text in enumerate(texts)]
         blocks.append(Block(type=BlockType.TABLE, box=box, cells=tuple(cells)))
     return blocks
+
+
+def _series(root: Element) -> Iterator[Series]:
+    for one in root.iter("{*}ser"):
+        value = one.find("{*}val")
+        values = [("", _points(value if value is not None else one.find("{*}yVal")))]
+        if sizes := _points(one.find("{*}bubbleSize")):
+            values.append(("size", sizes))
+        numbers = _points(one.find("{*}xVal"))
+        yield Series(_first(one.find("{*}tx")), _points(one.find("{*}cat")) | numbers, values, bool(numbers))
+
+
+def _series_of_2016(root: Element) -> Iterator[Series]:
+    """Yield the series of the charts that Office has since 2016, such as waterfalls (MS-ODRAWXML 2.24.3)."""
+    data = {one.get("id", ""): one for one in root.iter("{*}data")}
+    for one in root.iter("{*}series"):
+        reference = one.find("{*}dataId")
+        found = data.get(reference.get("val", "")) if reference is not None else None
+        if found is not None:
+            numbers = found.findall("{*}numDim")
+            values = [
+                (dimension.get("type", "") if index else "", _points(dimension))
+                for index, dimension in enumerate(numbers)
+            ]
+            yield Series(_first(one.find("{*}tx")), _points(found.find("{*}strDim")), values)
 
 
 def _text(element: Element | None) -> str:
@@ -60,23 +104,26 @@ def _first(element: Element | None) -> str:
     return str(value.text or "") if value is not None else ""
 
 
-def _points(element: Element | None) -> dict[int, str]:
+def _points(element: Element | None) -> Points:
     """Return the texts of points by their places, numbers as their format shows them."""
-    found: dict[int, str] = {}
+    found: Points = {}
     if element is None:
         return found
     levels = element.findall(".//{*}lvl")
     for level in reversed(levels) if levels else [element]:  # the last level is the outermost
         for point in level.iter("{*}pt"):
             place = point.get("idx", "")
-            text = point.findtext("{*}v") or ""
+            value = point.find("{*}v")
+            text = (point.text if value is None else value.text) or ""
             if not place.isdigit():
                 continue
             cache = point.getparent()
+            if "formatCode" in cache.attrib:
+                text = _number(text, cache.get("formatCode") or GENERAL)
             if local_name(cache) in ("numCache", "numLit"):
                 text = _number(text, point.get("formatCode") or cache.findtext("{*}formatCode") or GENERAL)
             known = found.get(int(place))
-            found[int(place)] = f"{known} {text}" if known else text
+            found[int(place)] = f"{known} {text}".strip() if known else text
     return found
 
 

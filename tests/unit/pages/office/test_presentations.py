@@ -202,12 +202,49 @@ def test_the_data_of_charts_is_a_table_unless_it_is_not_wanted(path: Path) -> No
     )
     area = f"<c:plotArea><c:barChart>{series}</c:barChart></c:plotArea>"
     chart = f"<c:chartSpace {NAMES}><c:chart>{area}</c:chart></c:chartSpace>"
+
+    assert markdown_of_chart(path, chart) == "Ducks\n\n||Ducks|\n|-|-|\n|2023|50%|"
+    [page] = read(path, skips_embedded_data=True)[1]
+    assert [(block.type, block.description) for block in page.blocks] == [(BlockType.PICTURE, "Ducks")]
+
+
+def markdown_of_chart(path: Path, chart: str) -> str:
     frame = '<p:graphicFrame><a:graphic><a:graphicData><c:chart r:id="c"/></a:graphicData></a:graphic></p:graphicFrame>'
     file = deck(path, slide(frame), parts={"ppt/chart.xml": chart}, links={"c": "chart ppt/chart.xml"})
+    return markdown(read(file)[1][0])
 
-    assert markdown(read(file)[1][0]) == "Ducks\n\n||Ducks|\n|-|-|\n|2023|50%|"
-    [page] = read(file, skips_embedded_data=True)[1]
-    assert [(block.type, block.description) for block in page.blocks] == [(BlockType.PICTURE, "Ducks")]
+
+def test_points_of_a_scatter_chart_keep_their_own_places(path: Path) -> None:
+    def dimension(name: str, *values: str) -> str:
+        points = "".join(f"<c:pt idx='{place}'><c:v>{value}</c:v></c:pt>" for place, value in enumerate(values))
+        return f"<c:{name}><c:numLit>{points}</c:numLit></c:{name}>"
+
+    def one(name: str, x: str, y: str, size: str) -> str:
+        values = dimension("xVal", x) + dimension("yVal", y) + dimension("bubbleSize", size)
+        return f"<c:ser><c:tx><c:v>{name}</c:v></c:tx>{values}</c:ser>"
+
+    series = one("Ducks", "1", "10", "5") + one("Geese", "2", "20", "6")
+    chart = f"<c:chartSpace {NAMES}><c:chart><c:plotArea><c:bubbleChart>{series}</c:bubbleChart></c:plotArea></c:chart>"
+
+    assert markdown_of_chart(path, f"{chart}</c:chartSpace>") == (
+        "||Ducks|Ducks (size)|Geese (x)|Geese|Geese (size)|\n|-|-|-|-|-|-|\n|1|10|5|2|20|6|"
+    )
+
+
+def test_the_data_of_charts_of_2016_is_a_table(path: Path) -> None:
+    data = (
+        '<cx:data id="0"><cx:strDim type="cat"><cx:lvl><cx:pt idx="0">Leaf</cx:pt><cx:pt idx="1"></cx:pt></cx:lvl>'
+        '<cx:lvl><cx:pt idx="0">Branch</cx:pt><cx:pt idx="1">Root</cx:pt></cx:lvl></cx:strDim>'
+        '<cx:numDim type="size"><cx:lvl formatCode="0%"><cx:pt idx="0">0.5</cx:pt><cx:pt idx="1">0.25</cx:pt></cx:lvl>'
+        "</cx:numDim></cx:data>"
+    )
+    series = "<cx:series><cx:tx><cx:txData><cx:v>Ducks</cx:v></cx:txData></cx:tx><cx:dataId val='0'/></cx:series>"
+    title = "<cx:title><cx:tx><cx:txData><cx:v>By place</cx:v></cx:txData></cx:tx></cx:title>"
+    chart = f"<cx:chart>{title}<cx:plotArea><cx:plotAreaRegion>{series}</cx:plotAreaRegion></cx:plotArea></cx:chart>"
+    name = "http://schemas.microsoft.com/office/drawing/2014/chartex"
+    space = f'<cx:chartSpace xmlns:cx="{name}"><cx:chartData>{data}</cx:chartData>{chart}</cx:chartSpace>'
+
+    assert markdown_of_chart(path, space) == "By place\n\n||Ducks|\n|-|-|\n|Branch Leaf|50%|\n|Root|25%|"
 
 
 def test_pictures_and_embedded_files_are_named_by_warnings(path: Path) -> None:
