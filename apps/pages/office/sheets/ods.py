@@ -14,7 +14,7 @@ from apps.pages.office import open_document_encryption, packages
 from apps.pages.office.archive import Archive
 from apps.pages.office.drawing.pictures import alternative_text, image_of_frame
 from apps.pages.office.equations import mathml
-from apps.pages.office.sheets import open_document_text, tables
+from apps.pages.office.sheets import number_formats, open_document_text, tables
 from apps.pages.office.sheets.content import MAX_CELLS, Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, NOT_COMPUTED, PICTURES_NOT_READ, SheetSource, Workbook
 from apps.pages.office.sources import Source
@@ -99,7 +99,23 @@ def _shown(sheet: SheetContent, cell: Element) -> str:
     if formula and not text and not attribute(cell, "value-type"):
         sheet.warn(NOT_COMPUTED)
         return clean("=" + formula.partition("=")[2])
-    return text
+    return text or _value(cell)
+
+
+def _value(cell: Element) -> str:
+    """Return the value of a cell without text, which some programs do not write (OpenDocument 1.3 part 3, 19.385)."""
+    kind = attribute(cell, "value-type")
+    if text := attribute(cell, "string-value") or attribute(cell, "date-value") or attribute(cell, "time-value"):
+        return clean(text).strip()
+    if kind == "boolean":
+        return attribute(cell, "boolean-value").upper()
+    try:
+        number = float(attribute(cell, "value"))
+    except ValueError:
+        return ""
+    if kind == "percentage":
+        return f"{number_formats.general(number * 100)}%"
+    return f"{number_formats.general(number)} {clean(attribute(cell, 'currency'))}".strip()
 
 
 def _read_rest(sheet: SheetContent, archive: Archive, cell: Element, row: int, column: int) -> None:

@@ -168,6 +168,19 @@ def test_ods_has_the_text_of_its_cells(tmp_path: Path) -> None:
     assert markdown(page) == f"{SHOWN}\n\nB2: Counted twice"
 
 
+def test_cells_of_ods_without_text_have_their_values(tmp_path: Path) -> None:
+    values = (
+        'string-value="Item" office:value-type="string"', 'value="2.50" office:value-type="float"',
+        'value="0.125" office:value-type="percentage"', 'boolean-value="true" office:value-type="boolean"',
+        'date-value="2026-12-01" office:value-type="date"',
+        'value="3" office:value-type="currency" office:currency="EUR"',
+    )  # fmt: skip
+    cells = [f"<table:table-cell office:{value}/>" for value in values]
+    [page] = read(ods(tmp_path / "values.ods", table("S", row(*cells))))[1]
+
+    assert [cell.text for cell in page.blocks[-1].cells] == ["Item", "2.5", "12.5%", "TRUE", "2026-12-01", "3 EUR"]
+
+
 def test_repeated_rows_and_cells_are_there_as_often_and_empty_ones_cost_nothing(tmp_path: Path) -> None:
     rows = (
         row(cell("a", 'table:number-columns-repeated="2"'), attributes='table:number-rows-repeated="2"'),
