@@ -53,7 +53,7 @@ def blocks_of_chart(archive: Archive, name: str, box: Box = NO_BOX) -> list[Bloc
     if caption:
         blocks.append(Block(type=BlockType.CAPTION, box=box, text=caption))
     if rows:
-        corner = axes[0] if axes else ""
+        corner = " / ".join(dict.fromkeys(filter(None, axes)))
         cells = [
             Cell(row=0, column=column, text=clean(text), header=True)
             for column, text in enumerate([corner, *(name for name, _points_of_column in columns)])

@@ -151,7 +151,7 @@ class _RowReader:
             text = _shown(value, cell.get("t", "n"), cell.get("s"), self._book)
         if self._formula is not None:
             written = self._formula_text(self._formula)
-            if written and not value and cell.get("t") != "str":
+            if written and not value and self._inside is None and cell.get("t") != "str":
                 self._sheet.warn(NOT_COMPUTED)
                 text = "=" + written
         if text := text.strip():

@@ -18,10 +18,14 @@ KNOWN = [
     (
         "docling-xlsx-03-chartsheet.xlsx",
         2,
-        "## Duck Chart\n\nWild Duck Observations by Year\n\n|Year|Freshwater Ducks|",
+        "## Duck Chart\n\nWild Duck Observations by Year\n\n|Year / Number of Ducks|Freshwater Ducks|",
     ),
     ("docling-xlsx-04-inflated.xlsx", 2, "|8|16|24|32|\n\n|col-1|col-2|col-3|\n|-|-|-|\n|1|2|3|"),
-    ("docling-xlsx-05-table-with-title.xlsx", 1, "Number of freshwater ducks per year\n\n|Year|Freshwater Ducks|"),
+    (
+        "docling-xlsx-05-table-with-title.xlsx",
+        1,
+        "Number of freshwater ducks per year\n\n|Year / Number of Ducks|Freshwater Ducks|",
+    ),
     ("docling-xlsx-06-edge-cases-.xlsx", 3, "|G1|H1|I3|\n|-|-|-|\n|Overview 1|Purpose 1|Extra 1|"),
     ("unst-2023-half-year-analyses-by-segment.xlsx", 1, "|Zone NA|12,553|2,713|2,632|(81)|(29)|(44)|(337)|"),
     ("unst-emoji.xlsx", 1, "|\U0001f920\U0001f605|"),

@@ -91,11 +91,12 @@ def test_formulas_without_a_value_are_given_as_written_and_said(path: Path) -> N
         '<row r="1"><c r="A1"><v>2</v></c><c r="B1"><f t="shared" ref="B1:B2" si="0">A1*$C$1</f></c></row>'
         '<row r="2"><c r="A2"><v>3</v></c><c r="B2"><f t="shared" si="0"/></c>'
         '<c r="C2" t="str"><f>""</f><v></v></c></row>'
-        '<row r="3"><c r="A3" t="e"><f>1/0</f><v>#DIV/0!</v></c></row>'
+        '<row r="3"><c r="A3" t="e"><f>1/0</f><v>#DIV/0!</v></c>'
+        '<c r="B3" t="inlineStr"><f>A1&amp;""</f><is><t>two</t></is></c></row>'
     )
     [page] = read(sheet_file(path, rows))[1]
 
-    assert tables(page) == [[["2", "=A1*$C$1"], ["3", "=A2*$C$1"], ["#DIV/0!", ""]]]
+    assert tables(page) == [[["2", "=A1*$C$1"], ["3", "=A2*$C$1"], ["#DIV/0!", "two"]]]
     assert page.warnings == ("formula_not_computed",)
 
 
@@ -145,12 +146,14 @@ def test_comments_links_and_charts_of_a_sheet_are_read(path: Path) -> None:
         chart = book.add_chart({"type": "line"})
         chart.add_series({"name": "Ducks", "categories": "=Ducks!$A$2:$A$2", "values": "=Ducks!$B$2:$B$2"})
         chart.set_title({"name": "Ducks by year"})
+        chart.set_y_axis({"name": "In thousands"})
+        chart.set_x_axis({"name": "Year"})
         sheet.insert_chart("D2", chart)
 
     [page] = read(path, revisions=True)[1]
 
     assert "[more](https://example.org/ducks)" in markdown(page)
-    assert "Ducks by year\n\n||Ducks|\n|-|-|\n|2023|80|" in markdown(page)
+    assert "Ducks by year\n\n|Year / In thousands|Ducks|\n|-|-|\n|2023|80|" in markdown(page)
     assert markdown(page).endswith("\n\nB2 (Ann): Counted twice")
     assert [(one.type, one.target, one.author) for one in page.revisions] == [("comment", "B2", "Ann")]
     assert read(path)[1][0].revisions == ()
