@@ -34,8 +34,8 @@ _SENTENCES = {
         "the metadata has the number of the others (pictures_left_out)."
     ),
     "picture_format_not_read": (
-        "Pictures in formats that are not read, such as EMF, WMF and SVG, have no image. Save them in the document as "
-        "PNG or JPEG."
+        "Pictures in formats that are not drawn, such as EMF, WMF and SVG, have no image; the text of EMF and WMF is "
+        "read. Save them in the document as PNG or JPEG."
     ),
     "picture_missing": (
         "Pictures have no image, because their files are not in the document or are empty. Insert them again."

@@ -21,8 +21,9 @@ from apps.pages.model.page_images.ocr_image import OcrImage
 from apps.pages.model.page_images.vision_image import encode_vision_image
 from apps.pages.office.image_files import ImageFiles
 from apps.pages.reading.images import FORMATS, MAX_PIXELS, MAX_SIDE_PIXELS, upright
+from apps.pages.reading.metafiles import metafile
 
-PICTURES_NOT_READ = "pictures_not_read"
+PICTURES_NOT_READ, CUT = "pictures_not_read", "text_truncated"
 FORMAT_NOT_READ, MISSING = "picture_format_not_read", "picture_missing"
 DAMAGED, TOO_LARGE = "picture_damaged", "picture_too_large"
 SHEET_DPI = 200.0
@@ -47,24 +48,33 @@ def _image_files(path: str, media_type: str, password: str | None, _identity: tu
 
 def with_sizes(page: Page, files: ImageFiles) -> Page:
     """Return a page whose pictures have the sizes of their files. Files that cannot be shown are left out, with a
-    warning; if others are large enough for text in them, the page needs OCR.
+    warning; the text of metafiles follows them. If others are large enough for text in them, the page needs OCR.
     """
     if not any(block.image for block in page.blocks):
         return page
     sizes: dict[str, EmbeddedImage | str] = {}
+    texts: dict[str, tuple[list[str], bool]] = {}
     blocks: list[Block] = []
+    is_read = True
     for block in page.blocks:
+        lines: list[str] = []
         if block.image is not None:
             name = block.image.name
             if name not in sizes:
                 sizes[name] = _measured(files, name)
             found = sizes[name]
+            if found == FORMAT_NOT_READ and name not in texts:
+                texts[name] = metafile.text_of(files.read(name))
+            lines = texts.get(name, ([], False))[0]
             block = msgspec.structs.replace(block, image=None if isinstance(found, str) else found)
-        blocks.append(block)
+        is_read = is_read and (block.type is not BlockType.PICTURE or block.image is not None or bool(lines))
+        blocks += [block, *(Block(BlockType.PARAGRAPH, block.box, text=line) for line in lines)]
     codes = list(dict.fromkeys([*page.warnings, *(code for code in sizes.values() if isinstance(code, str))]))
     pictures = [block.image for block in blocks if block.type is BlockType.PICTURE]
     has_text = any(image is not None and is_legible(image) for image in pictures)
-    if not has_text and all(pictures) and PICTURES_NOT_READ in codes:  # they are too small for text
+    if any(is_cut for _lines, is_cut in texts.values()):
+        codes.append(CUT)
+    if not has_text and is_read and PICTURES_NOT_READ in codes:  # they are too small for text, or it was read
         codes.remove(PICTURES_NOT_READ)
     needs_ocr = page.needs_ocr or (TEXT_IN_PICTURE if has_text else "")
     return msgspec.structs.replace(page, blocks=tuple(blocks), warnings=tuple(codes), needs_ocr=needs_ocr)
@@ -105,6 +115,8 @@ def _measured(files: ImageFiles, name: str) -> EmbeddedImage | str:
             content = files.read(name, max_bytes)
             if not content:
                 return MISSING
+            if max_bytes and metafile.is_metafile(content):
+                continue  # its commands may go on
             with _open(content) as image:
                 width, height = image.size
                 with suppress(Exception):  # a broken EXIF block must not hide the picture
@@ -128,6 +140,8 @@ def _open(content: bytes) -> Any:
     """Return a Pillow image whose pixels are not decoded yet. Raise ImageTooLarge if it has too many."""
     from PIL import Image
 
+    if metafile.is_metafile(content):
+        content = metafile.bitmap_of(content)
     Image.MAX_IMAGE_PIXELS = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

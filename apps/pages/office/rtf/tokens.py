@@ -15,11 +15,11 @@ _TOKEN = re.compile(
 _PAGES = {437: "cp437", 850: "cp850", 852: "cp852", 866: "cp866", 874: "cp874", 932: "cp932", 936: "gbk", 949: "cp949",
           950: "cp950", 10000: "mac_roman", 65001: "utf-8",
           **{page: f"cp{page}" for page in range(1250, 1259)}}  # fmt: skip
-_CHARSETS = {0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gbk", 136: "cp950", 161: "cp1253",
+CHARSETS = {0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gbk", 136: "cp950", 161: "cp1253",
              162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
              238: "cp1250", 255: "cp437"}  # fmt: skip
 DEFAULT_ENCODING = "cp1252"
-for _name in {*_PAGES.values(), *_CHARSETS.values()}:
+for _name in {*_PAGES.values(), *CHARSETS.values()}:
     codecs.lookup(_name)  # a confined process cannot import them later
 
 SYMBOLS = {
@@ -74,4 +74,4 @@ def encoding_of_page(number: int | None) -> str:
 
 def encoding_of_charset(number: int | None, default: str) -> str:
     """Return the encoding of a font. Charset 1 is the document's own, 2 that of symbol fonts."""
-    return _CHARSETS.get(-1 if number is None else number, default)
+    return CHARSETS.get(-1 if number is None else number, default)
