@@ -31,7 +31,7 @@ def open_file(source: Source, password: str | None, options: OfficeOptions) -> W
         raise DamagedDocument
     sheet, row = SheetContent(), 0
     with archive.opened("content.xml") as content:
-        for element in elements(content, "{*}style", "{*}table-row", "{*}table"):
+        for element in elements(content, "{*}style", "{*}shapes", "{*}table-row", "{*}table"):
             kind = local_name(element)
             if kind == "style":
                 properties = element.find("{*}table-properties")
@@ -41,9 +41,10 @@ def open_file(source: Source, password: str | None, options: OfficeOptions) -> W
                 if _is_nested(element):
                     continue
                 row = _read_row(sheet, archive, element, row)
-            elif not _is_nested(element):
-                for shape in element.iterfind("{*}shapes/*"):
+            elif kind == "shapes":
+                for shape in element:
                     _read_shape(sheet, archive, shape)
+            elif not _is_nested(element):
                 sheets.append((clean(attribute(element, "name")), attribute(element, "style-name"), sheet))
                 sheet, row = SheetContent(), 0
     shown = [entry for entry in sheets if options.hidden_sheets or entry[1] not in hidden_styles]

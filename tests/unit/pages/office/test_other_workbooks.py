@@ -202,9 +202,9 @@ def test_spans_links_hidden_sheets_and_charts_of_ods_are_read(tmp_path: Path) ->
     style = '<style:style style:name="ta2"><style:table-properties table:display="false"/></style:style>'
     shown = table(
         "One",
+        f"<table:shapes>{frame}</table:shapes>",
         row(cell("Both", 'table:number-columns-spanned="2"'), "<table:covered-table-cell/>", cell("Other")),
         row(cell(more=link), cell("1"), cell("2")),
-        f"<table:shapes>{frame}</table:shapes>",
     )
     hidden = table("Two", row(cell("x")), attributes='table:style-name="ta2"')
     parts = {"Object 1__content.xml": f"<office:d {NAMES}><chart:chart>{chart}</chart:chart></office:d>"}
