@@ -241,6 +241,8 @@ class OdfFlow:
                 for inner in block.cells:
                     rows.setdefault(inner.row, []).append((inner.text, inner.spans))
                 parts += [joined(row, " | ") for row in rows.values()]
+            elif block.latex:
+                parts.append((f"${block.latex}$", ()))
             elif block.marker:
                 parts.append(joined([(block.marker, ()), (block.text, block.spans)], " "))
             else:
@@ -308,7 +310,8 @@ class OdfFlow:
 
     def frame(self, child: Element, text: SpannedText, _style: Format) -> None:
         """Keep the text boxes of a frame for after the paragraph; a picture has its description."""
-        boxes = [box for box in child.iter("{*}text-box") if next(box.iterancestors("{*}text-box"), None) is None]
+        around = next(child.iterancestors("{*}text-box"), None)
+        boxes = [box for box in child.iter("{*}text-box") if next(box.iterancestors("{*}text-box"), None) is around]
         self._boxes += boxes
         if boxes:
             return

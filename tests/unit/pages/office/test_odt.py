@@ -162,3 +162,10 @@ def test_a_table_that_is_too_wide_is_cut_with_a_warning(path: Path) -> None:
 
     assert len(page.blocks[0].cells) == 500
     assert page.warnings == ("text_truncated",)
+
+
+def test_text_boxes_inside_text_boxes_are_read(path: Path) -> None:
+    inner = "<draw:frame><draw:text-box><text:p>Figure 1: Ducks</text:p></draw:text-box></draw:frame>"
+    outer = f"<draw:frame><draw:text-box><text:p>{inner}</text:p></draw:text-box></draw:frame>"
+
+    assert markdown(odt(path, f"<text:p>Before{outer}</text:p>")) == "Before\n\nFigure 1: Ducks"
