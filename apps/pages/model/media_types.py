@@ -6,12 +6,14 @@ from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 
 PDF = "application/pdf"
 _EXTENSIONS = (
-    "pdf png jpg jpeg tif tiff gif bmp webp heic heif avif svg "
-    "docx docm dotx dotm odt ott rtf xlsx xlsm xltx xltm xlsb xls ods ots pptx pptm potx potm ppsx ppsm odp otp "
-    "csv tsv txt html htm xhtml md markdown adoc asciidoc org eml msg epub xml"
+    "pdf png jpg jpeg tif tiff webp gif avif heic heif bmp svg "
+    "docx docm dotx dotm odt ott rtf xlsx xlsm xltx xltm xlam xls xlsb ods ots pptx pptm potx potm ppsx ppsm odp otp "
+    "csv tsv tab html htm xhtml md markdown adoc asciidoc org epub eml msg xml txt json "
+    "doc dot wps wpd hwp sxw stw fodt pages sxc stc fods numbers ppt pps pot sxi sti fodp key "
+    "odg otg fodg sxd std vsd vsdx vsdm vstx vstm pub"
 )
 EXTENSIONS = tuple(f".{name}" for name in _EXTENSIONS.split())
-"""The usual ends of the names of documents that are read. The type itself is found by the content."""
+"""The usual extensions of documents that are read, also those that are converted first. The content decides the type."""
 MAX_BRANDS_BYTES = 1024
 _AVIF = frozenset((b"avif", b"avis"))
 _HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.unit.pages.tiny_pdf import Sheet, write_pdf
 
 PARSING, OLD_PARSING = "/api/v1/parsing", "/api/parsing"
 REPORT = (Path(__file__).resolve().parents[3] / "examples" / "report.pdf").read_bytes()
+FORMATS = (Path(__file__).resolve().parents[3] / "docs" / "formats.md").read_text()
 FAST = {"parse_mode": "parse_page_without_llm"}
 
 
@@ -354,13 +356,25 @@ def test_an_urlencoded_form_needs_an_address(api: Api) -> None:
     assert code_of(api.post(f"{PARSING}/upload", {"file": "text"}, content_type="application/json"), 415)
 
 
-def test_details_history_extensions_and_links_describe_the_job(api: Api, parsed: Any) -> None:
+def test_the_listed_extensions_are_those_of_the_table_of_formats(api: Api) -> None:
+    table = FORMATS.partition("|---|---|\n")[2].partition("\n\n")[0]
+    documented = set()
+    for row in table.splitlines():
+        names = re.sub(r"\(.*?\)|:.*", "", row.split("|")[1]).split(",")
+        documented |= {name.strip().removeprefix("other ") for name in names}
+
+    listed = api.get(f"{PARSING}/supported_file_extensions").json()
+
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {f".{name}" for name in documented - {"zip", "source code", "any other text"}}
+
+
+def test_details_history_and_links_describe_the_job(api: Api, parsed: Any) -> None:
     job_id = parsed()
     details = api.get(f"{PARSING}/job/{job_id}/details").json()
     assert (details["status"], details["file_name"], details["failed_pages"]) == ("SUCCESS", "report.pdf", [])
     assert details["job_metadata"]["duration_seconds"] >= 0
     assert [entry["job_id"] for entry in api.get(f"{PARSING}/history").json()] == [job_id]
-    assert ".pdf" in api.get(f"{PARSING}/supported_file_extensions").json()
     link = api.get(f"{PARSING}/job/{job_id}/read/markdown.md").json()
     assert b"# The river" in b"".join(api.get(link["url"].partition("testserver")[2]))
     assert code_of(api.get(f"{PARSING}/job/{job_id}/read/secrets.env"), 404) == "not_found"
