@@ -145,6 +145,13 @@ def test_damaged_records_are_left_out(path: Path, picture: bytes) -> None:
     assert [block.image for block in page.blocks if block.type is BlockType.PICTURE] == [None]
 
 
+def test_many_texts_that_are_not_there_are_left_out_in_time(path: Path) -> None:
+    nothing = struct.pack("<2i3I4iI", 0, 0, 10_000, 1 << 30, 0, 0, 0, 0, 0, 4)
+    many = record(97, bytes(28) + struct.pack("<I", 20_000) + nothing * 20_000)
+
+    assert lines(path, emf(many, wide_text("Text", 0, 0))) == ["Text"]
+
+
 def test_texts_without_end_are_cut_with_a_warning(path: Path) -> None:
     page = page_with(path, emf(*(wide_text("x" * 2_000, 0, 40 * number) for number in range(200))))
 
