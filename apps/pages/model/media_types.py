@@ -13,7 +13,7 @@ _EXTENSIONS = (
     "odg otg fodg sxd std vsd vsdx vsdm vstx vstm pub"
 )
 EXTENSIONS = tuple(f".{name}" for name in _EXTENSIONS.split())
-"""The usual extensions of documents that are read, also those that are converted first. The content decides the type."""
+"""The usual extensions of documents that are read or converted first. The content decides the type."""
 MAX_BRANDS_BYTES = 1024
 _AVIF = frozenset((b"avif", b"avis"))
 _HEIC = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
