@@ -10,6 +10,7 @@ import msgspec
 from apps.pages.model.blocks import TextSpan
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
+from apps.pages.office import symbol_fonts
 from apps.pages.office.equations import omml
 from apps.pages.office.xml_parts import Element, Relationship, attribute, local_name
 
@@ -41,7 +42,8 @@ def _paragraph(element: Element, links: Mapping[str, Relationship]) -> ShapePara
     for child in element:
         kind = local_name(child)
         if kind in ("r", "fld"):
-            pieces.append((clean(child.findtext("{*}t") or ""), _look(child.find("{*}rPr"), links)))
+            properties = child.find("{*}rPr")
+            pieces.append((clean(_signs(child.findtext("{*}t") or "", properties)), _look(properties, links)))
         elif kind == "br":
             pieces.append(("\n", {}))
         elif kind == "m":
@@ -80,6 +82,15 @@ def bullet_of(properties: Element) -> tuple[str | None, tuple[str, int] | None]:
         if kind == "buAutoNum":
             return "1", (child.get("type", "arabicPeriod"), _integer(child.get("startAt"), 1))
     return None, None
+
+
+def _signs(text: str, properties: Element | None) -> str:
+    """Return the text of a run, in Unicode where it is set in a symbol font."""
+    fonts = {name: properties.find(f"{{*}}{name}") for name in ("latin", "sym")} if properties is not None else {}
+    for name, font in fonts.items():
+        if font is not None:
+            text = symbol_fonts.written(text, font.get("typeface", ""), private_only=name == "sym")
+    return text
 
 
 def _look(properties: Element | None, links: Mapping[str, Relationship]) -> dict[str, object]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from apps.pages.model.blocks import Block, BlockType, EmbeddedImage, Revision
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.text.safe_text import REPLACEMENT, clean
+from apps.pages.office import symbol_fonts
 from apps.pages.office.drawing.pictures import PICT
 from apps.pages.office.rtf import tokens
 from apps.pages.office.rtf.pictures import RtfPicture
@@ -194,6 +195,9 @@ class RtfReader:
         group = self._group
         if group.target == "fonts":
             self.prelude.monospaced |= {group.font} if any(name in text.lower() for name in _MONOSPACED) else set()
+            if symbol_fonts.is_symbol_font(text.strip(" ;")):
+                self.prelude.symbol_fonts[group.font] = text.strip(" ;")
+                self.prelude.encodings[group.font] = "latin-1"
         elif group.target == "styles":
             self._add_style(text)
         elif group.target not in _READ:
@@ -208,6 +212,7 @@ class RtfReader:
             if group.target == "text" and text.strip():
                 self._is_monospaced = self._is_monospaced and group.font in self.prelude.monospaced
                 self.pages[-1].characters += len(text)
+            text = symbol_fonts.written(text, self.prelude.symbol_fonts.get(group.font, ""))
             self._texts[group.target].add(text, group.characters)
 
     def _add_style(self, text: str) -> None:

@@ -36,11 +36,15 @@ class Paragraph:
 
 @dataclass(slots=True)
 class Prelude:
-    """``encodings`` of fonts; ``monospaced`` fonts; names and outline levels of ``styles``, by number."""
+    """``encodings`` of fonts; ``monospaced`` fonts; names of ``symbol_fonts``; names and outline levels of ``styles``.
+
+    All are by number.
+    """
 
     encoding: str = "cp1252"
     encodings: dict[int, str] = field(default_factory=dict)
     monospaced: set[int] = field(default_factory=set)
+    symbol_fonts: dict[int, str] = field(default_factory=dict)
     styles: dict[int, str] = field(default_factory=dict)
     outlines: dict[int, int] = field(default_factory=dict)
     title: str = ""

@@ -16,7 +16,7 @@ from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
-from apps.pages.office import numerals, spanned_text
+from apps.pages.office import numerals, spanned_text, symbol_fonts
 from apps.pages.office.drawing.pictures import ImageOf, image_of_address
 from apps.pages.office.equations import mathml
 from apps.pages.office.web import html_tables, visibility
@@ -43,6 +43,7 @@ _STYLES: dict[str, dict[str, bool | int]] = {
 _BOLD = re.compile(r"font-weight\s*:\s*(?:bold|[6-9]00)", re.IGNORECASE)
 _ITALIC = re.compile(r"font-style\s*:\s*italic", re.IGNORECASE)
 _STRUCK = re.compile(r"text-decoration[^;:]*:[^;]*line-through", re.IGNORECASE)
+_FONT = re.compile(r"font-family\s*:\s*[\"']?([^;,\"']+)", re.IGNORECASE)
 _SCHEME = re.compile(r"\s*[^/?#]*:")
 _CHECK_BOX = re.compile(r"\[([ xX])\]\s+(?=\S)")
 
@@ -161,6 +162,10 @@ class _HtmlReader:
                 italic=style.italic or bool(_ITALIC.search(css)),
                 struck=style.struck or bool(_STRUCK.search(css)),
             )
+        named = _FONT.search(css) if css else None
+        font = named[1] if named else element.get("face", "").partition(",")[0]
+        if font:
+            style = style._replace(symbol_font=font if symbol_fonts.is_symbol_font(font) else "")
         return style
 
     def _read_a(self, element: Element, style: InlineStyle) -> None:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from apps.pages.model.blocks import TextSpan
 from apps.pages.model.text.safe_text import clean
+from apps.pages.office import symbol_fonts
 
 _BLANKS = re.compile(r"[ \t\n\r\f]+")
 
 
 class InlineStyle(NamedTuple):
-    """How letters are set. ``keeps_blanks``: as in ``<pre>``."""
+    """How letters are set. ``keeps_blanks``: as in ``<pre>``; ``symbol_font``: the name of one, "" for other fonts."""
 
     bold: bool = False
     italic: bool = False
@@ -22,6 +23,7 @@ class InlineStyle(NamedTuple):
     url: str = ""
     latex: bool = False
     keeps_blanks: bool = False
+    symbol_font: str = ""
 
 
 PLAIN = InlineStyle()
@@ -35,6 +37,8 @@ class InlineText:
         self._last = "\n"  # the last character, to collapse blanks across elements
 
     def add(self, text: str, style: InlineStyle = PLAIN) -> None:
+        if style.symbol_font:
+            text = symbol_fonts.written(text, style.symbol_font)
         text = clean(text).replace("\xa0", " ") if not style.keeps_blanks else clean(text)
         if not style.keeps_blanks:
             text = _BLANKS.sub(" ", text)
@@ -69,7 +73,7 @@ class InlineText:
         spans = []
         for text, style in pieces:
             first, last = max(at, start), min(at + len(text), end)
-            if style[:-1] != PLAIN[:-1] and first < last:
-                spans.append(TextSpan(first - start, last - start, *style[:-1]))
+            if style[:-2] != PLAIN[:-2] and first < last:
+                spans.append(TextSpan(first - start, last - start, *style[:-2]))
             at += len(text)
         return whole[start:end], tuple(spans)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from apps.pages.model.blocks import Revision
 from apps.pages.model.text.safe_text import clean
+from apps.pages.office import symbol_fonts
 from apps.pages.office.archive import Archive
 from apps.pages.office.equations import omml
 from apps.pages.office.spanned_text import PLAIN, Format, SpannedText, combined
@@ -18,8 +19,6 @@ from apps.pages.office.xml_parts import Element, Relationship, attribute, local_
 _CHANGES = {"ins": "inserted", "del": "deleted", "moveFrom": "moved_from", "moveTo": "moved_to"}
 _GONE = ("del", "moveFrom")
 _LINK_FIELD = re.compile(r'\s*HYPERLINK\s+(?!\\l)"?([^"\s]+)"?')
-# Letters of the symbol fonts that forms use for check boxes.
-_SYMBOLS = {"wingdings": {0xFE: "☒", 0xA8: "☐", 0xFC: "✓", 0xFD: "☒", 0x6F: "☐", 0x78: "☒"}}
 _TRANSPARENT = frozenset({"smartTag", "sdt", "sdtContent", "customXml", "dir", "bdo", "rubyBase"})
 MAX_URL_CHARACTERS = 2_000
 
@@ -63,6 +62,7 @@ class Inline:
         self._page, self._base = context, base
         self._fields: list[list[str]] = []  # each with its instruction, and "shown" while its result is read
         self._change: tuple[str, str] | None = None
+        self._font = ""
 
     def read(self, element: Element, style: Format | None = None) -> None:
         """Add what is inside of an element."""
@@ -113,12 +113,15 @@ class Inline:
 
     def run(self, run: Element, style: Format) -> None:
         properties = run.find(f"{W}rPr")
+        self._font = ""
         if properties is not None:
             identity = value(properties, "rStyle")
             if identity:
                 named = self._page.styles.characters(identity)
                 style = combined(style, named)
             style = format_of(properties, style)
+            fonts = properties.find(f"{W}rFonts")
+            self._font = fonts.get(f"{W}ascii") or fonts.get(f"{W}hAnsi") or "" if fonts is not None else ""
             if is_on(properties, "vanish") and not self._change:
                 self._page.hidden.append(clean("".join(part.text or "" for part in run.iter(f"{W}t"))))
                 return
@@ -146,7 +149,7 @@ class Inline:
             parts.append(text)
 
     def written(self, child: Element, style: Format) -> None:
-        self.add(child.text or "", style)
+        self.add(symbol_fonts.written(child.text or "", self._font), style)
 
     def instruction(self, child: Element, _style: Format) -> None:
         if self._fields:
@@ -174,9 +177,8 @@ class Inline:
             code = int(child.get(f"{W}char", ""), 16)
         except ValueError:
             return
-        font = child.get(f"{W}font", "").lower()
-        known = next((signs for name, signs in _SYMBOLS.items() if font.startswith(name)), {})
-        self.add(known.get(code & 0xFF) or (chr(code) if 0 < code < 0x110000 else ""), style)
+        sign = chr(code) if 0 < code < 0x110000 else ""
+        self.add(symbol_fonts.written(sign, child.get(f"{W}font", "")), style)
 
     def note(self, child: Element, style: Format) -> None:
         kind, identity = local_name(child).removesuffix("Reference"), child.get(f"{W}id", "")

@@ -352,3 +352,14 @@ def test_what_is_nested_too_deeply_is_cut_with_a_warning(path: Path) -> None:
 
     assert "innermost" not in str(page.blocks)
     assert page.warnings == ("text_truncated",)
+
+
+def test_text_in_symbol_fonts_is_written_in_unicode(path: Path) -> None:
+    def run(text: str, font: str) -> str:
+        fonts = f'<w:rPr><w:rFonts w:ascii="{font}" w:hAnsi="{font}"/></w:rPr>'
+        return f'<w:r>{fonts}<w:t xml:space="preserve">{text}</w:t></w:r>'
+
+    runs = run("10 ", "Arial") + run("m", "Symbol") + run("g \uf0b3 ", "Symbola") + run("\uf0b3\uf061", "Symbol")
+    runs += run(" J", "Wingdings") + '<w:r><w:sym w:font="Wingdings 2" w:char="F050"/></w:r>'
+
+    assert markdown(docx(path, f"<w:p>{runs}</w:p>")) == "10 μg \uf0b3 ≥α ☺✓"

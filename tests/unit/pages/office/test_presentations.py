@@ -107,6 +107,16 @@ def test_lists_have_levels_bullets_and_numbers(path: Path) -> None:
     assert markdown(page) == "1. First\n    - Detail\n2. Second"
 
 
+def test_text_in_symbol_fonts_is_written_in_unicode(path: Path) -> None:
+    def run(text: str, fonts: str) -> str:
+        return f"<a:r><a:rPr>{fonts}</a:rPr><a:t>{text}</a:t></a:r>"
+
+    runs = run("ab", '<a:latin typeface="Symbol"/>')
+    runs += run(" c\uf0ae", '<a:latin typeface="Arial"/><a:sym typeface="Symbol"/>')
+
+    assert markdown(read(deck(path, slide(shape(f"<a:p>{runs}</a:p>"))))[1][0]) == "αβ c→"
+
+
 def test_bullets_and_places_come_from_the_layout_and_the_master(path: Path) -> None:
     tree = f"<p:cSld><p:spTree>{shape('Click', '10 20 30 40', 'body')}</p:spTree></p:cSld>"
     styles = '<p:txStyles><p:bodyStyle><a:lvl1pPr><a:buChar char="•"/></a:lvl1pPr></p:bodyStyle></p:txStyles>'

@@ -49,6 +49,7 @@ def test_it_is_known_by_its_content_and_has_headings_formats_and_links(path: Pat
         (r"\f1\'cf\'f0\'e8", r"{\fonttbl{\f0 Arial;}{\f1\fcharset204 Arial;}}", "При"),
         (r"\f1\'93\'fa\'96\'7b", r"{\fonttbl{\f1\fcharset128 Mincho;}}", "日本"),
         (r"\uc1\u8364?5 \u-3913?", "", "€5 \uf0b7"),
+        (r"a\f1 a\'b3\u-3999?\f0 \'b3", r"{\fonttbl{\f0 Arial;}{\f1\ftech\fcharset2 Symbol;}}", "aα≥α³"),
         (r"\uc0\u-10179\u-8704 ok", "", "😀ok"),
         (r"\uc0 lone \u-10240 x", "", "lone \ufffdx"),
         (r"{\*\unknown gone}kept\emdash on", "", "kept—on"),

@@ -238,3 +238,14 @@ def test_many_marks_in_a_line_are_read_in_time(read: Read) -> None:
     _facts, [page] = read("~a~ *b* " * 5_000, ".org")
 
     assert texts(page)[0].startswith("a b a b")
+
+
+def test_text_in_symbol_fonts_is_written_in_unicode(read: Read) -> None:
+    page = (
+        "<p>Thanks <span style='font-family:Wingdings'>J<span style='font-family:Arial'>J</span></span>, "
+        "<b><font face='Symbol'>D</font>t</b></p>"
+    )
+    [found] = read(page)[1]
+
+    assert texts(found) == ["Thanks ☺J, Δt"]
+    assert [(span.start, span.end) for span in found.blocks[0].spans if span.bold] == [(11, 12), (12, 13)]
