@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apps.pages.model.geometry import Box
-from apps.pages.model.recognition import RecognizedLine, RecognizedWord
+from apps.pages.model.recognition import RecognizedLine, RecognizedSignature, RecognizedWord
 from ocr_worker.engines.base import FoundLine
+from ocr_worker.images.signatures import FoundSignature
 from ocr_worker.networks.ppocr import Quad
+
+
+def signature_in_points(found: FoundSignature, scale: float) -> RecognizedSignature:
+    edges = (found.x0, found.top, found.x1, found.bottom)
+    return RecognizedSignature(Box(*(round(edge * scale, 2) for edge in edges)), found.confidence)
 
 
 def line_in_points(line: FoundLine, scale: float, detected: Sequence[Quad]) -> RecognizedLine:

@@ -24,12 +24,13 @@ from ocr_worker.images import preparation
 from ocr_worker.images.barcodes import find_barcodes
 from ocr_worker.images.checkboxes import find_checkboxes, with_marks, without_outlines
 from ocr_worker.images.rulings import find_rulings
+from ocr_worker.images.signatures import find_signatures
 from ocr_worker.images.straightening import Straight, lies_on_its_side, straightened
 from ocr_worker.lines import punctuation, unspaced_words
 from ocr_worker.lines.lost_lines import lost_share
 from ocr_worker.lines.strange_lines import lines_inside, strange_lines, without_lines
 from ocr_worker.networks.ppocr import DETECTION_SIDE, Detector, Quad, cut_out, height_of, length_of
-from ocr_worker.points import line_in_points
+from ocr_worker.points import line_in_points, signature_in_points
 
 # The sample that shows a page's orientation and script: this many lines, whose length is about this many heights.
 # Short lines show little and long lines cost more.
@@ -119,6 +120,7 @@ class PageReader:
         scale = 72.0 / request.dpi
         height, width = page.image.shape
         lines = with_marks(best.lines, boxes) if best else []
+        signatures = find_signatures(page.image, best.lines, rulings) if best else []
         return Recognition(
             lines=tuple(line_in_points(line, scale, page.lines) for line in lines),
             rulings=tuple(Box(*(round(edge * scale, 2) for edge in ruling)) for ruling in rulings if best),
@@ -135,6 +137,7 @@ class PageReader:
             warnings=warnings,
             barcodes=barcodes or (),
             lacks_barcodes=barcodes is None,
+            signatures=tuple(signature_in_points(one, scale) for one in signatures),
         )
 
     def _upright(self, image: Gray, request: Request) -> tuple[Straight, script_detection.Sample]:

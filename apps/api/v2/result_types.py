@@ -77,6 +77,7 @@ class ImageItem(LocatedItem):
     url: str
     embedded: EmbeddedFile | None = None
     barcode: Annotated[str | None, Field(description="the kind of the code that the picture shows")] = None
+    signature: Annotated[bool | None, Field(description="whether it is a signature on a scan")] = None
 
 
 class TableItem(LocatedItem):
@@ -167,13 +168,17 @@ class PageBarcode(BaseModel):
 
 
 class PageSignature(BaseModel):
-    """A signature field of a PDF. What the file says of it is not verified; ``signed_at`` is as in ISO 8601."""
+    """A signature field of a PDF, or a signature on a scan, which has a ``confidence``.
+
+    What the file says of it is not verified; ``signed_at`` is as in ISO 8601.
+    """
 
     is_signed: bool
     field: str | None = None
     name: str | None = None
     reason: str | None = None
     signed_at: str | None = None
+    confidence: Confidence = None
     bbox: PlainBox
 
 

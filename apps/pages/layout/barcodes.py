@@ -23,7 +23,7 @@ def with_barcodes(page: Page, codes: Sequence[Barcode]) -> Page:
     for code in codes:
         place = next((index for index, block in enumerate(blocks) if _is_picture_of(block, code)), None)
         if place is None:
-            blocks.insert(_place_below(blocks, code.box), picture_of(code))
+            blocks.insert(place_below(blocks, code.box), picture_of(code))
         else:
             blocks[place] = described(blocks[place], code)
     return msgspec.structs.replace(page, blocks=tuple(blocks), barcodes=(*page.barcodes, *codes))
@@ -45,7 +45,7 @@ def _is_picture_of(block: Block, code: Barcode) -> bool:
     return shown is not None and shown.width * shown.height >= MIN_PICTURE_SHARE * area
 
 
-def _place_below(blocks: Sequence[Block], box: Box) -> int:
+def place_below(blocks: Sequence[Block], box: Box) -> int:
     """Return the place in reading order after the nearest block above, in the same column if there is one."""
     above = [index for index, block in enumerate(blocks) if block.box.bottom <= box.top + 0.1 * box.height]
     if not above:

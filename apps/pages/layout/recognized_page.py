@@ -27,6 +27,7 @@ from apps.pages.layout.own_text import (
 )
 from apps.pages.layout.picture_sheet import with_pictures_read
 from apps.pages.layout.quality.garbled_text import is_clear
+from apps.pages.layout.signatures import with_signatures
 from apps.pages.layout.straightened import as_displayed
 from apps.pages.layout.tables.rulings import rulings_of
 from apps.pages.layout.text.word_boxes import with_words
@@ -126,7 +127,7 @@ def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool 
     A page without a text layer keeps what text it has, such as a stamp on a scan. A page whose pictures alone needed
     OCR keeps its own text, and each picture is followed by the text read inside it. A suspected text layer that agrees
     with the picture of the page is kept. The pictures of an office document are followed by their texts, too.
-    Bar codes, or a warning without them, are added; of a page that needs no OCR, nothing else is read.
+    Bar codes, or a warning without them, and signatures are added; of a page that needs no OCR, nothing else is read.
     ``word_boxes``: what OCR read has the boxes of its words.
     """
     if recognition.lacks_barcodes:
@@ -135,7 +136,7 @@ def apply_recognition(page: Page, recognition: Recognition, *, word_boxes: bool 
     if page.structured:
         return with_pictures_read(page, recognition, partial(_laid_out_in_picture, lay))
     read_page = _with_text(page, recognition, lay) if page.needs_ocr else page
-    return with_barcodes(read_page, recognition.barcodes)
+    return with_signatures(with_barcodes(read_page, recognition.barcodes), recognition)
 
 
 def _with_text(page: Page, recognition: Recognition, lay: LayOut) -> Page:

@@ -115,9 +115,10 @@ class Barcode(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Signature(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A signature field. ``field``: its name in the file; the others are what the file says: nothing is verified.
+    """A signature field, or a signature on a scan, which has a ``confidence``, 0.0-1.0.
 
-    ``signed_at``: as in ISO 8601, "" if it is unknown.
+    ``field``: its name in the file; the others are what the file says: nothing is verified. ``signed_at``: as in ISO
+    8601, "" if it is unknown.
     """
 
     is_signed: bool
@@ -126,6 +127,7 @@ class Signature(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     reason: str = ""
     signed_at: str = ""
+    confidence: float | None = None
 
 
 class Block(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -138,7 +140,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     heading that the tags of the document make of it, 0 for none. ``latex``: the LaTeX of a formula.
     ``description``: what a model says that a picture shows. ``image``: the file of a picture in an office document.
     ``barcode``: the kind of the code that a picture shows; its description has what the code says.
-    ``is_chart``: of pictures.
+    ``is_chart``, ``is_signature``: of pictures.
     """
 
     type: BlockType
@@ -159,6 +161,7 @@ class Block(msgspec.Struct, frozen=True, omit_defaults=True):
     image: EmbeddedImage | None = None
     barcode: str = ""
     is_chart: bool = False
+    is_signature: bool = False
 
 
 class Bookmark(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -199,7 +202,7 @@ class Page(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="kind", ta
     ``structured``: read from the structure of an office file, web page or text; its blocks are final, and those
     without a known place have ``NO_BOX``. ``sheet_name``, ``speaker_notes``, ``slide_section``: of sheets and slides.
     ``barcodes``: those found on the page; its blocks have them, too, unless a model wrote the blocks.
-    ``signatures``: the signature fields of a page of a PDF.
+    ``signatures``: the signature fields of a page of a PDF, and signatures on scans.
     ``attachment_name``: of a page of a file that is attached to the document.
     """
 

@@ -52,6 +52,13 @@ class RecognizedLine(msgspec.Struct, frozen=True):
     confidence: Share
 
 
+class RecognizedSignature(msgspec.Struct, frozen=True):
+    """A place where somebody signed by hand."""
+
+    box: Box
+    confidence: Share
+
+
 class OcrAttempt(msgspec.Struct, frozen=True):
     """One attempt to read the page: the engine and preparation used, the reason for it and the confidence reached."""
 
@@ -70,7 +77,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     ``rulings``: drawn lines as thin boxes. ``languages``: codes of the languages the engine read with.
     ``seconds``: time spent. ``warnings``: codes for the page. ``parts``: the recognitions of the pictures on a sheet,
     which has no lines of its own. ``barcodes``: with boxes of the page image as it was, before it was turned.
-    ``lacks_barcodes``: they could not be looked for.
+    ``lacks_barcodes``: they could not be looked for. ``signatures``: those written by hand.
     """
 
     lines: tuple[RecognizedLine, ...]
@@ -89,6 +96,7 @@ class Recognition(msgspec.Struct, frozen=True, rename={"rulings": "rules"}):
     parts: tuple[Recognition, ...] = ()
     barcodes: tuple[Barcode, ...] = ()
     lacks_barcodes: bool = False
+    signatures: tuple[RecognizedSignature, ...] = ()
 
 
 _encoder = msgspec.json.Encoder()

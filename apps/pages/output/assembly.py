@@ -414,7 +414,11 @@ def _word_lines(page_number: int, blocks: Iterable[Block]) -> Iterator[bytes]:
 
 def _confidence(blocks: Iterable[Block]) -> float | None:
     """Return the mean confidence of what was recognized on a page, by letters; None if nothing was."""
-    known = [(block.confidence, max(1, len(block.text))) for block in blocks if block.confidence is not None]
+    known = [
+        (block.confidence, max(1, len(block.text)))
+        for block in blocks
+        if block.confidence is not None and not block.is_signature
+    ]
     letters = sum(length for _, length in known)
     return round(sum(score * length for score, length in known) / letters, 4) if known else None
 

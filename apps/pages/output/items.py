@@ -87,6 +87,8 @@ def _item(block: Block, options: RenderOptions, levels: frozenset[str]) -> Item:
             item["embedded"] = msgspec.to_builtins(block.image)
         if block.barcode:
             item["barcode"] = block.barcode
+        if block.is_signature:
+            item["signature"] = True
     elif kind is BlockType.PARAGRAPH and (address := _address(block)):
         item = {"type": "link", "text": block.text, "url": address, "md": md}
     elif kind is BlockType.HEADING:
