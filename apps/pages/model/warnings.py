@@ -67,7 +67,7 @@ _SENTENCES = {
         "A quotation mark in a table of plain text is never closed, so quotation marks were read as characters."
     ),
     "drawings_not_read": (
-        "Charts, pictures and text boxes of an xls workbook were not read. Save it as xlsx and send that."
+        "Charts, pictures and text boxes of an old or damaged xls workbook were not read. Save it as xlsx."
     ),
     "chapters_not_read": (
         "Chapters of the book are missing from its file, or are of a kind that is not read; the others are given."

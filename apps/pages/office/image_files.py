@@ -14,12 +14,13 @@ from apps.pages.model.office_options import AS_USUAL, OfficeOptions
 from apps.pages.office import media_types, open_document_encryption
 from apps.pages.office.archive import Archive
 from apps.pages.office.books import epub
-from apps.pages.office.drawing.pictures import CID, DATA, FILE, PICT, data_addresses, digest_name
+from apps.pages.office.drawing.pictures import BLIP, CID, DATA, FILE, PICT, data_addresses, digest_name
 from apps.pages.office.mail import mail_file
 from apps.pages.office.mail.mail_file import AttachedFile, Mail
 from apps.pages.office.plain.decoding import is_text
 from apps.pages.office.rtf.pictures import RtfPicture
 from apps.pages.office.rtf.reader import RtfReader
+from apps.pages.office.sheets.older import pictures
 from apps.pages.office.sources import Source, bytes_of
 
 MAX_BYTES = 50_000_000
@@ -34,6 +35,7 @@ class ImageFiles:
         self._mail = source if isinstance(source, Mail) else None
         self._archive: Archive | None = None
         self._pictures: list[RtfPicture] | None = None
+        self._blips: list[bytes] | None = None
         self._packed: dict[str, bytes] | None = None
         self._packed_of = ""
         self._chapters: dict[str, str] | None = None
@@ -56,6 +58,8 @@ class ImageFiles:
             content = next((file.content or b"" for file in self._message().files if file.name_in_body == name), b"")
         elif name.startswith(PICT):
             content = self._picture(name.removeprefix(PICT))
+        elif name.startswith(BLIP):
+            content = self._blip(name.removeprefix(BLIP))
         else:
             content = self._part(name, max_bytes)
         if len(content) > MAX_BYTES:
@@ -100,6 +104,11 @@ class ImageFiles:
         if self._pictures is None:
             self._pictures = RtfReader(self._text()).pictures
         return self._pictures[int(place)].content if place.isdigit() and int(place) < len(self._pictures) else b""
+
+    def _blip(self, number: str) -> bytes:
+        if self._blips is None:
+            self._blips = pictures.image_files(self._bytes(), self._password)
+        return self._blips[int(number) - 1] if number.isdigit() and 0 < int(number) <= len(self._blips) else b""
 
     def _opened(self) -> Archive:
         if self._archive is None:

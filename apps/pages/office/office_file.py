@@ -39,8 +39,8 @@ Opener = Callable[[Source, str | None, OfficeOptions], OfficeFile]
 # Media type -> module whose function ``open_file`` opens it. Modules are imported where they are used first.
 _MODULES = {
     **dict.fromkeys(packages.OPEN_XML_WORKBOOKS, "apps.pages.office.sheets.xlsx"),
-    "application/vnd.ms-excel": "apps.pages.office.sheets.xls",
-    "application/vnd.ms-excel.sheet.binary.macroEnabled.12": "apps.pages.office.sheets.xlsb",
+    "application/vnd.ms-excel": "apps.pages.office.sheets.older.xls",
+    "application/vnd.ms-excel.sheet.binary.macroEnabled.12": "apps.pages.office.sheets.binary.xlsb",
     **dict.fromkeys(packages.OPEN_DOCUMENT_WORKBOOKS, "apps.pages.office.sheets.ods"),
     **dict.fromkeys(packages.OPEN_XML_PRESENTATIONS, "apps.pages.office.slides.presentation"),
     **dict.fromkeys(packages.OPEN_DOCUMENT_PRESENTATIONS, "apps.pages.office.slides.odp"),

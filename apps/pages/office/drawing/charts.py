@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from apps.pages.model.blocks import Block, BlockType, Cell
@@ -47,13 +47,19 @@ def blocks_of_chart(archive: Archive, name: str, box: Box = NO_BOX) -> list[Bloc
         else:
             categories = {**one.categories, **categories}
         columns += [(f"{one.name} ({kind})".strip() if kind else one.name, points) for kind, points in one.values]
+    caption = title or (names[0] if len(names) == 1 else "")
+    return blocks_of_data(caption, " / ".join(dict.fromkeys(filter(None, axes))), categories, columns, box)
+
+
+def blocks_of_data(
+    caption: str, corner: str, categories: Points, columns: Sequence[tuple[str, Points]], box: Box = NO_BOX
+) -> list[Block]:
+    """Return the caption of a chart and a table of its points: ``columns`` are the names and the points of series."""
     rows = sorted(set(categories).union(*(points for _name, points in columns)))[:MAX_POINTS]
     blocks = []
-    caption = clean(title or (names[0] if len(names) == 1 else ""))
-    if caption:
+    if caption := clean(caption):
         blocks.append(Block(type=BlockType.CAPTION, box=box, text=caption))
     if rows:
-        corner = " / ".join(dict.fromkeys(filter(None, axes)))
         cells = [
             Cell(row=0, column=column, text=clean(text), header=True)
             for column, text in enumerate([corner, *(name for name, _points_of_column in columns)])

@@ -1,7 +1,8 @@
 """Pictures: their alternative texts, and the names of the image files that they show.
 
 The name of an image file is that of a part of an archive, ``cid:`` and the id of a part of a message, ``data:`` and a
-digest of an address that contains the image itself, or ``pict:`` and the place of a picture in RTF, from 0. In a file
+digest of an address that contains the image itself, ``pict:`` and the place of a picture in RTF, from 0, or ``blip:``
+and the number of a picture in an xls workbook, from 1. In a file
 attached to a message, ``file:`` and its place among the files, from 0, come before it: ``file:2:word/media/a.png``.
 """
 
@@ -26,7 +27,7 @@ _SAYS_NOTHING = re.compile(
     re.IGNORECASE,
 )
 
-CID, DATA, FILE, PICT = "cid:", "data:", "file:", "pict:"
+BLIP, CID, DATA, FILE, PICT = "blip:", "cid:", "data:", "file:", "pict:"
 _DATA_ADDRESS = re.compile(rb"data:image/[\w.+-]+(?:;[\w=.+-]+)*;base64,[A-Za-z0-9+/=\s%]+", re.IGNORECASE)
 ImageOf = Callable[[str], EmbeddedImage | None]
 """Finds the image file of an address; None for one that is not in the document."""

@@ -10,6 +10,7 @@ import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from fractions import Fraction
 from functools import lru_cache
+from math import isfinite
 
 from apps.pages.office.sheets import date_formats
 from apps.pages.office.sheets.date_formats import Token
@@ -96,7 +97,9 @@ def is_date(code: str) -> bool:
 
 
 def general(value: float) -> str:
-    """Return a number without a format: 15 digits at most, which is what a cell keeps."""
+    """Return a number without a format: 15 digits at most, which is what a cell keeps; an error if it is none."""
+    if not isfinite(value):
+        return "#NUM!"
     if value == int(value) and abs(value) < 1e15:
         return str(int(value))
     text = f"{value:.15g}"

@@ -20,57 +20,62 @@ def write_xls(
     code: str = "General",
     hidden: str = "",
     names: tuple[bytes, ...] = (),
+    drawn: bytes = b"",
+    shared: bytes = b"",
+    charts: dict[str, bytes] | None = None,
 ) -> Path:
     """Write BIFF8 records. ``code``: the number format of all cells. ``hidden``: the name of a hidden sheet.
 
-    ``names``: the formulas of defined names, as tokens.
+    ``names``: the formulas of defined names, as tokens. ``drawn``: records of each sheet after its cells. ``shared``:
+    records of the whole workbook. ``charts``: the records of sheets that are charts, by name.
     """
-    bodies = [_sheet(rows) for rows in sheets.values()]
-    sheet_names = [name.encode("utf-16-le") for name in sheets]
+    bodies = [_sheet(rows, drawn) for rows in sheets.values()] + list((charts or {}).values())
+    sheet_names = [name.encode("utf-16-le") for name in (*sheets, *(charts or {}))]
     written = struct.pack("<HHB", 164, len(code), 0) + code.encode("ascii")
     style = struct.pack("<HHHBBBBIIH", 0, 164, 1, 32, 0, 0, 0, 0, 0, 0x20C0)
-    head = _record(0x809, struct.pack("<HHHHII", 0x600, 5, 0, 1997, 0, 0)) + _record(0x41E, written)
-    head += _record(0xE0, style)
-    defined = b"".join(
-        _record(0x18, struct.pack("<HBBHHHI", 0, 0, 1, len(one), 0, 0, 0) + b"\0n" + one) for one in names
+    head = record(0x809, struct.pack("<HHHHII", 0x600, 5, 0, 1997, 0, 0)) + record(0x41E, written)
+    head += record(0xE0, style)
+    defined = shared + b"".join(
+        record(0x18, struct.pack("<HBBHHHI", 0, 0, 1, len(one), 0, 0, 0) + b"\0n" + one) for one in names
     )
     place = len(head) + sum(4 + 8 + len(name) for name in sheet_names) + len(defined) + 4
-    for name, body in zip(sheet_names, bodies, strict=True):
-        is_hidden = name.decode("utf-16-le") == hidden
-        head += _record(0x85, struct.pack("<IBBBB", place, is_hidden, 0, len(name) // 2, 1) + name)
+    for number, (name, body) in enumerate(zip(sheet_names, bodies, strict=True)):
+        is_hidden, kind = name.decode("utf-16-le") == hidden, 0 if number < len(sheets) else 2
+        head += record(0x85, struct.pack("<IBBBB", place, is_hidden, kind, len(name) // 2, 1) + name)
         place += len(body)
-    path.write_bytes(compound("Workbook", head + defined + _record(0x0A) + b"".join(bodies)))
+    path.write_bytes(compound("Workbook", head + defined + record(0x0A) + b"".join(bodies)))
     return path
 
 
 def write_early_xls(path: Path, texts: list[str], version: int) -> Path:
     """Write a column of texts as Excel 2 to 4 did: the records of one sheet, without a compound file."""
     start = struct.pack("<HHH", version, 0x10, 0)[: 4 if version == 2 else 6]
-    content = _record({2: 0x009, 3: 0x209, 4: 0x409}[version], start)
+    content = record({2: 0x009, 3: 0x209, 4: 0x409}[version], start)
     for row, text in enumerate(texts):
         letters = text.encode("cp1252")
         place = struct.pack("<HH", row, 0)
         if version == 2:
-            content += _record(0x004, place + bytes(3) + bytes((len(letters),)) + letters)
+            content += record(0x004, place + bytes(3) + bytes((len(letters),)) + letters)
         else:
-            content += _record(0x204, place + bytes(2) + struct.pack("<H", len(letters)) + letters)
-    path.write_bytes(content + _record(0x0A))
+            content += record(0x204, place + bytes(2) + struct.pack("<H", len(letters)) + letters)
+    path.write_bytes(content + record(0x0A))
     return path
 
 
-def _sheet(rows: list[list[Value]]) -> bytes:
-    body = _record(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 1997, 0, 0))
+def _sheet(rows: list[list[Value]], drawn: bytes) -> bytes:
+    body = record(0x809, struct.pack("<HHHHII", 0x600, 0x10, 0, 1997, 0, 0))
     for row, values in enumerate(rows):
         for column, value in enumerate(values):
             place = struct.pack("<HHH", row, column, 0)
             if isinstance(value, str):
-                body += _record(0x204, place + struct.pack("<HB", len(value), 1) + value.encode("utf-16-le"))
+                body += record(0x204, place + struct.pack("<HB", len(value), 1) + value.encode("utf-16-le"))
             else:
-                body += _record(0x203, place + struct.pack("<d", value))
-    return body + _record(0x0A)
+                body += record(0x203, place + struct.pack("<d", value))
+    return body + drawn + record(0x0A)
 
 
-def _record(kind: int, content: bytes = b"") -> bytes:
+def record(kind: int, content: bytes = b"") -> bytes:
+    """Return a record of an xls workbook."""
     return struct.pack("<HH", kind, len(content)) + content
 
 

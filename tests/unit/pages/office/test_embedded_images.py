@@ -26,6 +26,8 @@ from apps.pages.model.page_images.vision_image import MAX_VISION_PIXELS
 from apps.pages.model.recognition import Recognition, RecognizedLine, RecognizedWord
 from apps.pages.reading.page_reading import render_for_ocr, render_for_vision
 from tests.unit.pages.office.office_files import NAMES, open_xml, read
+from tests.unit.pages.office.older_workbooks import write_xls
+from tests.unit.pages.office.xls_shapes import PICTURE, picture_store, shape
 
 SIZE = (400, 120)
 EMF = b"\x01\x00\x00\x00" + bytes(36) + b" EMF" + bytes(60)
@@ -172,6 +174,11 @@ def attached_file(path: Path) -> Path:
     return path
 
 
+def older_workbook(path: Path) -> Path:
+    drawn = shape(PICTURE, blip=2, description="A mill")
+    return write_xls(path, {"S": [["a"]]}, drawn=drawn, shared=picture_store(b"other", image()))
+
+
 def with_part(path: Path, name: str, content: bytes) -> Path:
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(name, content)
@@ -186,6 +193,7 @@ FILES = [
     (marked_up, "a.md", "data:"),
     (mail, "a.eml", "cid:one@mill"),
     (web_page_of_16_bits, "b.html", "data:"),
+    (older_workbook, "a.xls", "blip:2"),
     (book, "a.epub", "OPS/images/a b.png"),
     (book_with_packed_images, "b.epub", "data:"),
     (attached_file, "b.eml", "file:1.0:word/media/image1.png"),

@@ -11,7 +11,7 @@ import pytest
 from apps.pages.model.blocks import BlockType
 from apps.pages.model.errors import DamagedDocument
 from apps.pages.model.office_options import AS_USUAL
-from apps.pages.office.sheets import xlsb
+from apps.pages.office.sheets.binary import xlsb
 from tests.unit.pages.office.office_files import markdown, read
 from tests.unit.pages.office.older_workbooks import (
     SECTOR,

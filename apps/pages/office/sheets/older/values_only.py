@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,13 +19,11 @@ from apps.pages.office.sheets.workbook import DRAWINGS_NOT_READ, HIDDEN_SHEETS, 
 
 def workbook_of(content: bytes, media_type: str, options: OfficeOptions, *, warnings: tuple[str, ...] = ()) -> Workbook:
     """Return the workbook as calamine reads it. Raise DamagedDocument."""
-    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+    from python_calamine import CalamineWorkbook, SheetVisibleEnum
 
-    try:
+    with _damaged():
         book = CalamineWorkbook.from_filelike(io.BytesIO(content))
         metadata = book.sheets_metadata
-    except (CalamineError, OSError, ValueError) as error:
-        raise DamagedDocument from error
     shown = [sheet for sheet in metadata if options.hidden_sheets or sheet.visible == SheetVisibleEnum.Visible]
     warnings += (HIDDEN_SHEETS,) if len(shown) < len(metadata) else ()
     sources = [SheetSource(clean(sheet.name), partial(_read, book, sheet)) for sheet in shown]
@@ -31,21 +31,34 @@ def workbook_of(content: bytes, media_type: str, options: OfficeOptions, *, warn
 
 
 def _read(book: Any, metadata: Any) -> SheetContent:
-    from python_calamine import CalamineError, SheetTypeEnum
+    from python_calamine import SheetTypeEnum
 
     found = SheetContent()
     if metadata.typ != SheetTypeEnum.WorkSheet:
         found.warn(DRAWINGS_NOT_READ)
         return found
-    try:
+    with _damaged():
         sheet = book.get_sheet_by_name(metadata.name)
         for row, values in enumerate(sheet.to_python(skip_empty_area=False)):
             for column, value in enumerate(values):
                 if text := shown(value).strip():
                     found.cells.append(FilledCell(row, column, text))
+    return found
+
+
+@contextmanager
+def _damaged() -> Iterator[None]:
+    """Turn the faults of calamine into DamagedDocument; it exports no class for the panics of its language."""
+    from python_calamine import CalamineError
+
+    try:
+        yield
     except (CalamineError, OSError, ValueError) as error:
         raise DamagedDocument from error
-    return found
+    except BaseException as error:
+        if type(error).__name__ == "PanicException":
+            raise DamagedDocument from error
+        raise
 
 
 def shown(value: object) -> str:

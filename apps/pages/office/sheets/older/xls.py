@@ -7,23 +7,27 @@ import struct
 from functools import partial
 from typing import Any
 
-from apps.pages.model.blocks import Revision
+from apps.pages.model.blocks import BlockType, Revision
 from apps.pages.model.errors import DamagedDocument, EncryptedDocument
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.addresses import is_shown_address
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import encryption
-from apps.pages.office.sheets import number_formats, values_only
+from apps.pages.office.sheets import number_formats
 from apps.pages.office.sheets.content import Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.number_formats import GENERAL
-from apps.pages.office.sheets.workbook import DRAWINGS_NOT_READ, HIDDEN_SHEETS, SheetSource, Workbook
+from apps.pages.office.sheets.older import drawings, values_only
+from apps.pages.office.sheets.workbook import (
+    DRAWINGS_NOT_READ,
+    HIDDEN_SHEETS,
+    PICTURES_NOT_READ,
+    SheetSource,
+    Workbook,
+)
 from apps.pages.office.sources import Source, bytes_of
 
 MEDIA_TYPE = "application/vnd.ms-excel"
 REPAIRED = "document_repaired"
-_OBJECT_RECORD = 0x005D
-_NO_DRAWINGS = (0x14, 0x19)  # drop-down lists and notes (MS-XLS 2.5.143)
-_STREAMS = ("Workbook", "Book")
 
 
 def open_file(source: Source, password: str | None, options: OfficeOptions) -> Workbook:
@@ -36,12 +40,26 @@ def open_file(source: Source, password: str | None, options: OfficeOptions) -> W
             book = _opened(content)
     except DamagedDocument:
         return values_only.workbook_of(content, MEDIA_TYPE, options, warnings=(REPAIRED, DRAWINGS_NOT_READ))
-    sheets = [sheet for sheet in book.sheets() if options.hidden_sheets or not sheet.visibility]
-    warnings = [HIDDEN_SHEETS] if len(sheets) < book.nsheets else []
-    if _has_drawings(content):
+    stream = drawings.workbook_stream(content)
+    try:
+        bound = drawings.bound_sheets(stream) if drawings.is_readable(stream) else []
+    except (struct.error, IndexError):
+        bound = []
+    worksheets = iter(book.sheets())
+    sources = []
+    for one in bound:
+        if one.kind == drawings.CELLS and (sheet := next(worksheets, None)) is not None:
+            sources.append((one.is_hidden, SheetSource(one.name, partial(_read, book, sheet, stream, one.start))))
+        elif one.kind == drawings.CHART:
+            sources.append((one.is_hidden, SheetSource(one.name, partial(_read_chart, stream, one.start))))
+    sources += [
+        (bool(sheet.visibility), SheetSource(clean(sheet.name), partial(_read, book, sheet))) for sheet in worksheets
+    ]
+    shown = [source for is_hidden, source in sources if options.hidden_sheets or not is_hidden]
+    warnings = [HIDDEN_SHEETS] if len(shown) < len(sources) else []
+    if not bound and drawings.has_objects(stream):
         warnings.append(DRAWINGS_NOT_READ)
-    sources = [SheetSource(clean(sheet.name), partial(_read, book, sheet)) for sheet in sheets]
-    return Workbook(MEDIA_TYPE, sources, warnings=tuple(warnings), options=options)
+    return Workbook(MEDIA_TYPE, shown, warnings=tuple(warnings), options=options)
 
 
 def _opened(content: bytes) -> Any:
@@ -64,7 +82,8 @@ def _opened(content: bytes) -> Any:
         raise DamagedDocument from error  # xlrd believes what a file says about itself
 
 
-def _read(book: Any, sheet: Any) -> SheetContent:
+def _read(book: Any, sheet: Any, stream: bytes = b"", start: int = 0) -> SheetContent:
+    """Return what a sheet has. ``stream``, ``start``: where its drawings are, if they can be read."""
     found = SheetContent()
     for row in range(sheet.nrows):
         for column in range(sheet.row_len(row)):
@@ -80,6 +99,30 @@ def _read(book: Any, sheet: Any) -> SheetContent:
         text = clean(note.text or "").strip().removeprefix(f"{author}:").strip()
         if text:
             found.comments.append(Revision("comment", text, cell_name(row, column), author))
+    if stream:
+        _add_drawings(found, stream, start)
+    return found
+
+
+def _add_drawings(found: SheetContent, stream: bytes, start: int) -> None:
+    try:
+        drawn = drawings.content_of_sheet(stream, start)
+    except (struct.error, IndexError):
+        found.warn(DRAWINGS_NOT_READ)
+        return
+    found.after += drawn.blocks
+    if drawn.has_files:
+        found.warn("embedded_files_not_read")
+    if any(block.type is BlockType.PICTURE for block in drawn.blocks):
+        found.warn(PICTURES_NOT_READ)
+
+
+def _read_chart(stream: bytes, start: int) -> SheetContent:
+    found = SheetContent()
+    try:
+        found.after += drawings.blocks_of_chart_sheet(stream, start)
+    except (struct.error, IndexError):
+        found.warn(DRAWINGS_NOT_READ)
     return found
 
 
@@ -89,7 +132,7 @@ def _shown(book: Any, cell: Any) -> str:
         return clean(value)
     if kind in (2, 3):
         entry = book.format_map.get(book.xf_list[cell.xf_index].format_key)
-        code = entry.format_str if entry else GENERAL
+        code = (entry.format_str if entry else None) or GENERAL
         return number_formats.shown(value, BUILT_IN_SHORT_DATE.get(code, code), is_1904=bool(book.datemode))
     if kind == 4:
         return "TRUE" if value else "FALSE"
@@ -102,26 +145,3 @@ def _shown(book: Any, cell: Any) -> str:
 
 BUILT_IN_SHORT_DATE = {"m/d/yy": number_formats.BUILT_IN[14], "m/d/yy h:mm": number_formats.BUILT_IN[22]}
 """xlrd names these by their American form, but they follow the user's locale."""
-
-
-def _has_drawings(content: bytes) -> bool:
-    """Return whether sheets have charts, pictures or text boxes, by their records (MS-XLS 2.4.181)."""
-    import olefile
-
-    if not content.startswith(olefile.MAGIC):
-        return False
-    try:
-        with olefile.OleFileIO(io.BytesIO(content)) as file:
-            name = next((name for name in _STREAMS if file.exists(name)), "")
-            stream = file.openstream(name).read() if name else b""
-    except (OSError, ValueError, LookupError):
-        return False
-    place = 0
-    while place + 4 <= len(stream):
-        record, size = struct.unpack_from("<HH", stream, place)
-        if record == _OBJECT_RECORD and size >= 6:
-            (kind,) = struct.unpack_from("<H", stream, place + 8)
-            if kind not in _NO_DRAWINGS:
-                return True
-        place += 4 + size
-    return False

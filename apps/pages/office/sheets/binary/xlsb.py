@@ -11,7 +11,7 @@ from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office.archive import Archive
 from apps.pages.office.sheets import number_formats, worksheet
-from apps.pages.office.sheets.binary_records import packed_number, records, rich_string, wide_string
+from apps.pages.office.sheets.binary.records import packed_number, records, rich_string, wide_string
 from apps.pages.office.sheets.content import MAX_CELLS, Area, FilledCell, SheetContent, cell_name
 from apps.pages.office.sheets.number_formats import BUILT_IN, GENERAL
 from apps.pages.office.sheets.sheet_rows import MAX_COLUMN, MAX_ROW, BookParts

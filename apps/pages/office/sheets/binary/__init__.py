@@ -1,0 +1,1 @@
+"""Binary Open XML workbooks (xlsb, MS-XLSB)."""

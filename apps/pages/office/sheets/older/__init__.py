@@ -1,0 +1,1 @@
+"""Workbooks of older programs (xls, MS-XLS)."""
