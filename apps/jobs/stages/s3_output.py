@@ -11,11 +11,11 @@ from typing import BinaryIO, cast
 
 from apps.core.outbound.errors import FetchFailed
 from apps.documents import s3_folders, storage
-from apps.documents.errors import DocumentNotFound, S3FolderNotAllowed
+from apps.documents.errors import S3FolderNotAllowed
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.export_source import export_source
 from apps.pages.model.blocks import Page, PageFailure
-from apps.pages.model.errors import NoPictureOfPage
+from apps.pages.model.errors import DocumentError, PageError
 from apps.pages.output.assembly import GROUNDED_ITEMS, MAX_MEMORY_BYTES, OUTPUTS, RAW_WORDS, SPREADSHEET
 from apps.pages.output.exports.registry import EXPORTS
 
@@ -26,7 +26,8 @@ NOT_WRITTEN = "s3_not_written"
 def write_to_s3(job: ParseJob, folder: str, pages: Callable[[], Iterable[Page | PageFailure]]) -> list[str]:
     """Copy the result in ``folder``, and the exports that the job asks for, below the job's prefix.
 
-    Return the codes of warnings. A fault of S3 does not fail the job: its result can still be fetched.
+    Return the codes of warnings. A fault of S3, or an export that cannot be made, does not fail the job: its result can
+    still be fetched.
     """
     prefix, region = job.parsed_options.s3_output
     if not prefix:
@@ -62,16 +63,23 @@ def _exports(
 ) -> Iterator[tuple[str, BinaryIO]]:
     """Yield each export that the job asks for, and add the codes of warnings."""
     for name in job.parsed_options.s3_exports:
-        export = EXPORTS[name]
+        export, noted = EXPORTS[name], list[str]()
         with ExitStack() as used:
             out = cast(BinaryIO, used.enter_context(SpooledTemporaryFile(max_size=MAX_MEMORY_BYTES)))
             try:
                 source = export_source(
-                    job, export, used, pages=pages, open_output=lambda name: _opened(folder, name), warn=warnings.append
+                    job,
+                    export,
+                    used,
+                    pages=pages,
+                    open_output=lambda name: _opened(folder, name),
+                    warn=noted.append,
                 )
-            except (NoPictureOfPage, DocumentNotFound):
+                export.write(source, out)
+            except (DocumentError, PageError) as error:
+                logger.warning("The export %s of %s could not be made for S3: %s", name, job.pk, error)
                 warnings.append(NOT_WRITTEN)
                 continue
-            export.write(source, out)
+            warnings.extend(noted)
             out.seek(0)
             yield export.file_name, out

@@ -9,12 +9,15 @@ from urllib.parse import urlencode
 import pytest
 
 from apps.accounts.models import Project
-from apps.documents import s3_folders
+from apps.documents import s3_folders, storage
 from apps.documents.models import Document
+from apps.jobs.models import ParseJob
+from apps.jobs.states import Stage
 from apps.pages.output.assembly import OUTPUTS
 from tests.documents.long import heading_of, long_document
 from tests.fakes.s3 import FakeS3
 from tests.integration.api.conftest import Api, Finish, code_of
+from tests.integration.jobs.conftest import run_to
 
 UPLOAD = "/api/v1/parsing/upload"
 
@@ -86,6 +89,23 @@ def test_a_result_that_s3_refuses_is_kept_with_a_warning(api: Api, finish: Finis
 
     assert (job.state, [warning["code"] for warning in job.warnings]) == ("succeeded", ["s3_not_written"])
     assert api.get(f"/api/v1/parsing/job/{job.pk}/result/raw/text").status_code == 200
+
+
+def test_an_export_whose_document_is_gone_is_a_warning_and_the_rest_is_written(
+    api: Api, finish: Finish, s3: FakeS3, folder: str, settings: Any
+) -> None:
+    settings.SHORT_ROAD_PAGES = 0  # assembly is a step of its own
+    s3.objects[f"{folder}/a.pdf"] = long_document(1)
+    places = {"input_s3_path": f"s3://{folder}/a.pdf", "output_s3_path_prefix": f"s3://{folder}/out"}
+    created = send(api, **places, output_s3_exports="searchable_pdf,chunks")
+    job = run_to(ParseJob.objects.get(pk=created.json()["id"]), Stage.ASSEMBLE)
+    storage.delete(storage.original(str(job.document_id)))
+
+    job = finish(job.pk)
+
+    assert (job.state, [warning["code"] for warning in job.warnings]) == ("succeeded", ["s3_not_written"])
+    assert heading_of(1) in s3.objects[f"{folder}/out/{job.pk}/chunks.jsonl"].decode()
+    assert f"{folder}/out/{job.pk}/searchable.pdf" not in s3.objects
 
 
 @pytest.mark.parametrize("path", ["s3://papers/other/a.pdf", "s3://papers/a.pdf", "papers/a.pdf", "s3://x/../papers/a"])
