@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pikepdf
 import pytest
+from django.db import connection
 from django.test import RequestFactory
 from rest_framework.request import Request
 
 from apps.accounts.models import ProjectQuota
 from apps.api.v2.result_files import content_metadata, open_file
 from apps.documents import storage
+from apps.documents.storage import FolderStorage
 from apps.jobs import queries, workflow
 from apps.jobs.commands.cancel import cancel_job
 from apps.jobs.commands.delete import delete_job
 from apps.jobs.commands.retry import retry_pages
-from apps.jobs.models import PageAttempt, ParseJob, Step
+from apps.jobs.models import AttemptOutcome, PageAttempt, ParseJob, Step
 from apps.jobs.scheduling import claims, workers
 from apps.jobs.scheduling.claims import reclaim_from_lost_worker
 from apps.jobs.stages.pictures import rendered_picture
-from apps.jobs.states import JobState, Stage
+from apps.jobs.states import JobState, Stage, StepState
 from apps.pages.model.media_types import PDF
 from apps.pages.sandbox.preload import small_pdf
 from tests.documents.long import long_document
@@ -214,15 +218,46 @@ def test_workers_that_are_lost_during_a_conversion_end_the_job(submit: Submit, o
     assert (job.state, job.error_code) == (JobState.FAILED, "conversion_failed")
 
 
-def test_a_cancelled_conversion_leaves_nothing(submit: Submit, office: MakeOffice, tmp_path: Path) -> None:
+def test_a_conversion_that_is_cancelled_meanwhile_is_stopped(submit: Submit, office: MakeOffice) -> None:
     office("trap '' TERM; sleep 600")
     job = run_to(submit(LETTER), Stage.CONVERT)
     (step,) = open_steps(job)
-    cancel_job(job=job)
-    deliver(step)
-    job.refresh_from_db()
 
-    assert job.state == JobState.CANCELLED
+    def work() -> None:
+        deliver(step)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as executor:
+        worker = executor.submit(work)
+        until = time.monotonic() + 60
+        while not Step.objects.filter(pk=step.pk, state=StepState.RUNNING).exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        cancel_job(job=job)
+        worker.result(timeout=90)  # the converter would take ten minutes
+
+    assert PageAttempt.objects.get(job=job, stage=Stage.CONVERT).outcome == AttemptOutcome.REFUSED
+
+
+class CancellingStorage(FolderStorage):
+    """A storage in which a job is cancelled just after its converted document is written."""
+
+    def write(self, key: str, content: bytes | BinaryIO, *, durable: bool) -> None:
+        super().write(key, content, durable=durable)
+        if "/converted." in key:
+            assert self.exists(key)
+            cancel_job(job=ParseJob.objects.get())
+
+
+def test_a_converted_file_of_a_cancelled_job_is_removed(
+    submit: Submit, office: MakeOffice, letter: str, tmp_path: Path, settings: Any
+) -> None:
+    office(letter)
+    backend = {"BACKEND": f"{__name__}.CancellingStorage"}
+    settings.STORAGES = settings.STORAGES | {"default": settings.STORAGES["default"] | backend}
+    job = run(submit(LETTER))
+
+    assert (job.state, job.converted_key) == (JobState.CANCELLED, "")
     assert not list((tmp_path / "storage").rglob("converted.*"))
 
 
