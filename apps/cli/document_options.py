@@ -121,17 +121,5 @@ def render_options(
     )
 
 
-def as_request(options: Options) -> dict[str, Any]:
-    """Return the options as the groups of a request."""
-    body: dict[str, Any] = {}
-    for path, value in options.items():
-        *groups, name = path.split(".")
-        group = body
-        for each in groups:
-            group = group.setdefault(each, {})
-        group[name] = value
-    return body
-
-
 def _fields(options: Options, target: str) -> dict[str, Any]:
     return {_BY_PATH[path].field: value for path, value in options.items() if _BY_PATH[path].target == target}

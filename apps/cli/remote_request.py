@@ -7,14 +7,18 @@ from typing import Any
 
 import msgspec
 
-from apps.cli.document_options import as_request
+from apps.cli.document_options import Options
+from apps.cli.options import UsageError
 from apps.pages.output.exports.options import PLACE_WORDS
 
 _TIERS = {"fast": "fast", "balanced": "cost_effective", "multimodal": "multimodal", "agentic": "agentic"}
 
 
 def configuration(options: argparse.Namespace, password: str | None) -> dict[str, Any]:
-    """Return the body of ``POST /api/v2/parse`` without the document. Options that are not set are left out."""
+    """Return the body of ``POST /api/v2/parse`` without the document. Options that are not set are left out.
+
+    Raise UsageError if options contradict each other.
+    """
     providers = [name.strip() for name in (options.providers or "").split(",") if name.strip()]
     boxes = options.boxes | ({"word"} if options.format in PLACE_WORDS else set())
     body = {
@@ -52,12 +56,32 @@ def configuration(options: argparse.Namespace, password: str | None) -> dict[str
     return _merged(_without_unset(body), as_request(dict(options.options)))
 
 
-def _merged(body: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Return the body with the values of ``more``, which win."""
+def as_request(options: Options) -> dict[str, Any]:
+    """Return the options as the groups of a request. Raise UsageError if one is a value and a group of others."""
+    body: dict[str, Any] = {}
+    for path, value in options.items():
+        for other in options:
+            if path.startswith(f"{other}."):
+                raise UsageError(
+                    "invalid_option", f"--option {other} and --option {path} exclude each other. Pass one."
+                )
+        *groups, name = path.split(".")
+        group = body
+        for each in groups:
+            group = group.setdefault(each, {})
+        group[name] = value
+    return body
+
+
+def _merged(body: dict[str, Any], more: dict[str, Any], path: str = "") -> dict[str, Any]:
+    """Return the body with the values of ``more``, both below ``path``. Raise UsageError if both have another value."""
     merged = {**body, **more}
     for name in body.keys() & more.keys():
         if isinstance(body[name], dict) and isinstance(more[name], dict):
-            merged[name] = _merged(body[name], more[name])
+            merged[name] = _merged(body[name], more[name], f"{path}{name}.")
+        elif body[name] != more[name]:
+            detail = f"--option {path}{name} contradicts another option of the command. Pass one of them."
+            raise UsageError("invalid_option", detail)
     return merged
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import pytest
 
-from apps.cli.document_options import NAMES, as_request, office_options, option, reader_options, render_options
+from apps.cli.command_line import main
+from apps.cli.document_options import NAMES, office_options, option, reader_options, render_options
+from apps.cli.exit_codes import USAGE
 from apps.cli.options import add_arguments
-from apps.cli.remote_request import configuration
+from apps.cli.remote_request import as_request, configuration
 from apps.jobs.option_effects import option_states
 from apps.jobs.options import JobOptions
 from apps.pages.model.office_options import OfficeOptions
@@ -74,3 +77,33 @@ def test_a_request_has_the_options_in_their_groups() -> None:
         "ignore": {"ignore_hidden_text": True, "ignore_diagonal_text": True},
     }
     assert body["output_options"] == {"markdown": {"annotate_links": False}}
+
+
+@pytest.mark.parametrize(
+    ("sent", "named"),
+    [
+        (["--option", "a.b=1", "--option", "a.b.c=2"], "a.b"),
+        (["--option", "a.b.c=2", "--option", "a.b=1"], "a.b.c"),
+        (["--option", "processing_options.ignore=1", "--ignore-hidden-text"], "processing_options.ignore"),
+        (
+            ["--ignore-hidden-text", "--option", "processing_options.ignore.ignore_hidden_text=false"],
+            "processing_options.ignore.ignore_hidden_text",
+        ),
+    ],
+)
+def test_options_that_contradict_each_other_are_wrong_usage(
+    sent: list[str],
+    named: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEAFMILL_API_KEY", "lm_key")
+    document = tmp_path / "file.pdf"
+    document.write_bytes(b"%PDF-1.4")
+
+    code = main([str(document), "--server", "http://127.0.0.1:1", *sent])
+
+    message = capsys.readouterr().err
+    assert (code, message.partition(": ")[0]) == (USAGE, "invalid_option"), message
+    assert f"--option {named} " in message
