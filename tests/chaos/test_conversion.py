@@ -36,8 +36,15 @@ def office() -> Iterator[Path]:
 
 
 @pytest.fixture
-def service(backends: Backends, tmp_path: Path) -> Iterator[RunningService]:
-    service = RunningService(backends, tmp_path)
+def temporary() -> Iterator[Path]:
+    """The folder for temporary files of the service, which no other process of the machine uses."""
+    with open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def service(backends: Backends, tmp_path: Path, temporary: Path) -> Iterator[RunningService]:
+    service = RunningService(backends, tmp_path, settings={"TMPDIR": str(temporary)})
     service.prepare()
     service.start_web()
     try:
@@ -55,7 +62,9 @@ def error_code(service: RunningService, job_id: str) -> str:
     return str(service.job(job_id)["job"]["error"]["code"])
 
 
-def test_f48_a_converter_that_hangs_leaves_nothing_and_the_next_works(service: RunningService, office: Path) -> None:
+def test_f48_a_converter_that_hangs_leaves_nothing_and_the_next_works(
+    service: RunningService, office: Path, temporary: Path
+) -> None:
     mark = f"7{secrets.randbelow(10**9):09}"
     service.settings |= {"CONVERTER": str(fake_office(office, HANGS.format(mark=mark))), "CONVERTER_SECONDS": "2"}
     service.start_worker()
@@ -65,7 +74,7 @@ def test_f48_a_converter_that_hangs_leaves_nothing_and_the_next_works(service: R
     states = [service.wait(job_id) for job_id in hung]
     codes = {error_code(service, job_id) for job_id in hung}
     remaining, zombies = processes_with(mark), zombies_of(worker)
-    folders = list(Path("/tmp").glob("leafmill-reader-*/source"))
+    folders = list(temporary.glob("leafmill-reader-*/source"))
 
     # The original is a doc file still, so the second split refuses it: that shows that the conversion worked.
     fake_office(office, COPIES)

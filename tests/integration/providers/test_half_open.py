@@ -37,6 +37,7 @@ def test_f16_an_answer_that_never_arrives_frees_its_slot(
         seconds = time.monotonic() - began
         [state] = quota_store.state([deployment_quota_key(lost.pk)])
     assert completion.target.name == "anthropic"
+    assert seconds >= FIRST_BYTE_SECONDS  # the lost answer was waited for
     assert state.in_flight == 0
     failed = Usage.objects.get(provider_name="openai-account")
     assert (failed.outcome, failed.error_code) == (CallOutcome.FAILED, "provider_timeout")
