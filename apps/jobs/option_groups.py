@@ -249,7 +249,7 @@ class OutputOptions(Options):
         Names | None,
         Field(
             description="links in result_content_metadata: stripped_md and concatenated_stripped_txt to the plain "
-            "text, word_bbox to raw_words, the words with their boxes; other names change nothing"
+            "text, word_bbox to raw_words, the words with their boxes; other names have a warning"
         ),
     ] = None
     watermark_handling: WithoutEffect[Literal["move_to_end", "move_to_start", "remove"]] = None

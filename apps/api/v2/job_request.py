@@ -11,6 +11,7 @@ from django.conf import settings
 from apps.accounts.models import Project
 from apps.api.request_errors import InvalidOptions, OptionProblem, printable
 from apps.api.v2.options import ParseOptions
+from apps.api.v2.result_files import ADDITIONAL_OUTPUTS
 from apps.api.v2.tiers import LATEST, TIERS
 from apps.api.webhooks.targets import requested_targets
 from apps.documents import s3_folders
@@ -158,8 +159,8 @@ def _refuse_unsupported(options: Options) -> None:
         raise InvalidOptions(problems)
 
 
-def _option_warnings(options: Options) -> Iterator[dict[str, str]]:
-    """Yield a warning for each unknown option and for each option without effect."""
+def _option_warnings(options: ParseOptions) -> Iterator[dict[str, str]]:
+    """Yield a warning for each unknown option and for each option, or value, without effect."""
     for found in set_options(options):
         if found.is_unknown:
             yield {"code": "unknown_option", "detail": found.group.unknown_warning, "option": printable(found.path)}
@@ -168,3 +169,10 @@ def _option_warnings(options: Options) -> Iterator[dict[str, str]]:
         elif found.path == "http_proxy" and not getattr(options, "source_url", None):
             detail = "It is used only to fetch a source_url, and the request has none."
             yield {"code": "option_without_effect", "detail": detail, "option": found.path}
+        elif found.path == "processing_options.ocr_parameters.barcodes" and not options.uses_ocr:
+            detail = "OCR finds bar codes, and disable_ocr switches it off. No bar codes are looked for."
+            yield {"code": "option_without_effect", "detail": detail, "option": found.path}
+        elif found.path == "output_options.additional_outputs":
+            for name in sorted(options.additional_outputs - ADDITIONAL_OUTPUTS.keys()):
+                detail = f"There is no output {printable(name)!r}. Send any of: {', '.join(ADDITIONAL_OUTPUTS)}."
+                yield {"code": "option_without_effect", "detail": detail, "option": found.path}

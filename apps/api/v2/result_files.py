@@ -50,11 +50,12 @@ _FILES = {
     "stripped_markdown": SECTIONS["text"],
     "concatenated_stripped_markdown": JOINED["text_full"],
 }
-_ADDITIONAL = {
+ADDITIONAL_OUTPUTS = {
     "stripped_md": "stripped_markdown",
     "concatenated_stripped_txt": "concatenated_stripped_markdown",
     "word_bbox": "raw_words",
 }
+"""The values of ``additional_outputs``, and the files that they list."""
 FILE_NAMES = tuple(dict.fromkeys((*_FILES.values(), DOCUMENT_PDF, *BY_FILE_NAME)))
 """The names of all files that a result may have."""
 _PDF = "output_pdf"
@@ -112,7 +113,8 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
     names = [name.removesuffix(_SUFFIX) for name in expand if name.endswith(_SUFFIX)]
     if job.parsed_options.granular_boxes:
         names.append(_GROUNDED)
-    names += [_ADDITIONAL[name] for name in sorted(job.parsed_options.additional_outputs & _ADDITIONAL.keys())]
+    additional = sorted(job.parsed_options.additional_outputs & ADDITIONAL_OUTPUTS.keys())
+    names += [ADDITIONAL_OUTPUTS[name] for name in additional]
     found = {}
     for name in dict.fromkeys(names):
         file_name = EXPORTS[name].file_name if name in EXPORTS else _FILES.get(name, "")

@@ -119,7 +119,11 @@ def test_files_that_are_not_written_are_listed_as_missing(api: Api, job_id: str)
 
 def test_additional_outputs_are_linked_without_being_named_again(api: Api, finish: Finish) -> None:
     outputs = {"additional_outputs": ["stripped_md", "concatenated_stripped_txt", "word_bbox", "something new"]}
-    job_id = api.parse(long_document(1), output_options=outputs).json()["id"]
+    created = api.parse(long_document(1), output_options=outputs).json()
+    [warning] = created["warnings"]
+    assert (warning["code"], warning["option"]) == ("option_without_effect", "output_options.additional_outputs")
+    assert "'something new'" in warning["detail"]
+    job_id = created["id"]
     finish(job_id)
     result = body_of(api.job(job_id, "text_full"))
     files = {name: get(each["presigned_url"]) for name, each in result["result_content_metadata"].items()}
