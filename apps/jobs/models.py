@@ -14,7 +14,7 @@ from apps.documents.models import Document
 from apps.jobs.options import JobOptions
 from apps.jobs.states import JobState, PageState, Stage, StepState
 from apps.pages.model.conversions import has_slides
-from apps.pages.model.media_types import is_structured
+from apps.pages.model.media_types import PDF, is_structured
 from apps.parsing.annotations.tasks import AnnotationTask
 
 
@@ -143,6 +143,11 @@ class ParseJob(models.Model):
     def is_printing(self) -> bool:
         """The stage of conversion prints the document: its pages are counted before that, and after a conversion."""
         return self.stage == Stage.CONVERT and self.document_pages is not None
+
+    @property
+    def pdf_key(self) -> str:
+        """Where the PDF that was made of the document is in storage: converted or printed; "" if none was made."""
+        return self.converted_key if self.read_type == PDF else self.printed_key
 
     @property
     def has_printed_slides(self) -> bool:

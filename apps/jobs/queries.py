@@ -225,13 +225,13 @@ def open_result(job: ParseJob, name: str) -> BinaryIO | None:
 def pdf_document(job: ParseJob) -> tuple[int, BinaryIO] | None:
     """Return size and bytes of the document as a PDF: as it was uploaded, converted or printed.
 
-    Return None if there is none, or if the document was deleted.
+    Return None if there is none, or if the document was deleted. Raise DocumentMissing if its bytes are gone.
     """
     if job.document is None:
         return None
-    made = job.converted_key if job.read_type == PDF else job.printed_key
-    if made:
-        return storage.size(made), storage.open_for_reading(made)
+    if job.pdf_key:
+        content = storage.open_document(job.pdf_key)
+        return storage.size(job.pdf_key), content
     if job.read_type != PDF:
         return None
     return job.document.size_bytes, storage.open_original(job.document.pk)

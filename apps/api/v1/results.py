@@ -156,9 +156,8 @@ class PdfResult(ResultView):
                 "document, send output_pdf_of_document when you parse it."
             )
         size, content = found
-        made = job.converted_key if job.read_type == PDF else job.printed_key
-        name = f"{job.document_name}.pdf" if made else job.document_name
-        tag = delivery.entity_tag(job.document.pk, job.document.sha256, made)
+        name = f"{job.document_name}.pdf" if job.pdf_key else job.document_name
+        tag = delivery.entity_tag(job.document.pk, job.document.sha256, job.pdf_key)
         return delivery.file_response(request, content, size=size, name=name, media_type=PDF, tag=tag)
 
 

@@ -22,7 +22,7 @@ from apps.api.v1.stored_pages import stored_pages
 from apps.api.v2 import images
 from apps.api.v2.representations import ResultContentMetadata
 from apps.api.v2.results import JOINED, SECTIONS
-from apps.documents.errors import DocumentNotFound
+from apps.documents.errors import DocumentMissing, DocumentNotFound
 from apps.jobs import queries
 from apps.jobs.errors import JobNotFinished
 from apps.jobs.models import ParseJob
@@ -84,7 +84,7 @@ EXPANDS = {
     "type": "array",
     "items": {
         "type": "string",
-        "enum": [*_INLINE, *(f"{name}{_SUFFIX}" for name in (*_FILES, *EXPORTS, *_NOT_WRITTEN)), _IMAGES],
+        "enum": [*_INLINE, *(f"{name}{_SUFFIX}" for name in (*_FILES, _PDF, *EXPORTS, *_NOT_WRITTEN)), _IMAGES],
     },
 }
 """The values of ``expand``. Others are ignored."""
@@ -127,10 +127,9 @@ def content_metadata(request: Request, job: ParseJob, expand: Sequence[str]) -> 
             found[name] = ResultContentMetadata(
                 size_bytes=job.document.size_bytes, presigned_url=links.origin(request) + path
             )
-        elif name == _PDF and job.parsed_options.saves_pdf and (pdf := queries.pdf_document(job)):
-            pdf[1].close()
+        elif name == _PDF and job.parsed_options.saves_pdf and (size := _size(job, DOCUMENT_PDF)) is not None:
             path = links.signed_result_path(job.pk, DOCUMENT_PDF, seconds=settings.SIGNED_URL_SECONDS)
-            found[name] = ResultContentMetadata(size_bytes=pdf[0], presigned_url=links.origin(request) + path)
+            found[name] = ResultContentMetadata(size_bytes=size, presigned_url=links.origin(request) + path)
         elif name in _FILES or name in EXPORTS or name in (_PDF, *_NOT_WRITTEN):
             found[name] = ResultContentMetadata(size_bytes=0, exists=False)
     return found
@@ -169,12 +168,15 @@ def _docling(job: ParseJob) -> tuple[int, BinaryIO] | None:
 
 
 def _size(job: ParseJob, file_name: str) -> int | None:
-    """Return the size of a file of the result; None if there is none. An export is made now, to know its size."""
-    if file_name not in (*BY_FILE_NAME, DOCLING):
+    """Return the size of a file of the result; None if there is none. An export is made now, to know its size.
+
+    A file that was made of the document's bytes is none if they are gone.
+    """
+    if file_name not in (*BY_FILE_NAME, DOCLING, DOCUMENT_PDF):
         return queries.result_size(job, file_name)
     try:
         made = open_file(job, file_name)
-    except (JobNotFinished, NoPictureOfPage, DocumentNotFound):
+    except (JobNotFinished, NoPictureOfPage, DocumentNotFound, DocumentMissing):
         return None
     if made is None:
         return None

@@ -10,10 +10,11 @@ from typing import Any
 
 import pikepdf
 import pytest
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.utils import timezone
 from rest_framework.request import Request
 
+from apps.accounts import services as accounts
 from apps.api.v2.images import images_content_metadata
 from apps.api.v2.result_files import content_metadata, open_file
 from apps.documents import storage
@@ -106,6 +107,24 @@ def test_a_letter_is_printed_and_read_from_its_structure(submit: Submit, office:
 
     delete_job(job=job)
     assert not storage.exists(job.printed_key)
+
+
+def test_a_print_that_is_gone_from_storage_has_a_code(submit: Submit, office: MakeOffice, letter: bytes) -> None:
+    office(writes(long_document(2)))
+    job = run(submit(letter, options=PDF))
+    storage.delete(job.printed_key)
+
+    client = Client(headers={"authorization": f"Bearer {accounts.create_api_key(name='test')[1]}"})
+    for path in (f"v2/parse/{job.pk}/result/document.pdf", f"v1/parsing/job/{job.pk}/result/pdf"):
+        response = client.get(f"/api/{path}", headers={"host": "localhost"})
+        assert (response.status_code, response.json()["code"]) == (410, "document_missing")
+    expanded = client.get(
+        f"/api/v2/parse/{job.pk}",
+        {"expand": ["output_pdf_content_metadata", "archive_pdf_content_metadata"]},
+        headers={"host": "localhost"},
+    )
+    files = expanded.json()["result_content_metadata"]
+    assert [(name, file["exists"]) for name, file in files.items()] == [("output_pdf", False), ("archive_pdf", False)]
 
 
 def test_nothing_is_printed_that_is_not_asked_for(submit: Submit, office: MakeOffice, slides: bytes) -> None:
