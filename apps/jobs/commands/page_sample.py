@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apps.jobs.errors import TooSlowToEstimate
 from apps.jobs.models import ParseJob
-from apps.jobs.stages.recognize import pages_to_recognize
+from apps.jobs.stages.recognize import pages_to_recognize, reason_for_ocr
 from apps.jobs.stages.split import wanted_pages
 from apps.jobs.stages.step_work import reader_limits, reading_options_of
 from apps.pages.model.blocks import Page
@@ -46,8 +46,8 @@ class PageSample:
 
     @property
     def typical_tokens(self) -> int:
-        """The tokens of a page after OCR: the mean of the pages that need no OCR."""
-        known = [page_tokens(page) for page in self.readable if page.number not in self.numbers_for_ocr and page.blocks]
+        """The tokens of a page after OCR: the mean of the pages whose text is known before it."""
+        known = [page_tokens(page) for page in self.readable if not page.needs_ocr and page.blocks]
         return round(sum(known) / len(known)) if known else TYPICAL_PAGE_TOKENS
 
 
@@ -93,5 +93,5 @@ def read_sample(path: Path, job: ParseJob, password: str | None) -> PageSample:
         )
     results = results or []
     readable = [page for page in results if isinstance(page, Page)]
-    numbers_for_ocr = pages_to_recognize(job, ((page.number, page.needs_ocr) for page in readable))
+    numbers_for_ocr = pages_to_recognize(job, ((page.number, reason_for_ocr(job, page)) for page in readable))
     return PageSample(len(numbers), max(1, len(results)), readable, frozenset(numbers_for_ocr))

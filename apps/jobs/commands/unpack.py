@@ -40,7 +40,10 @@ def unpack(*, project: Project, document: Document) -> Unpacked:
 
     unpacked = Unpacked([], [])
     try:
-        with storage.local_original(document.pk) as path, pool.reader_pool(1).reader(should_stop=is_late) as reader:
+        with (
+            storage.local_original(document.pk) as path,
+            pool.reader_pool(1, purpose="unpack").reader(should_stop=is_late) as reader,
+        ):
             for file, content in reader.contained_files(path, limits=reader_limits(), should_stop=is_late):
                 if file.code:
                     unpacked.skipped.append(file)

@@ -71,28 +71,30 @@ class ReaderPool:
 
 
 class _Pools:
-    """The pools of one process, one for each size and work."""
+    """The pools of one process, one for each size, work and purpose."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, str], ReaderPool] = {}
+        self._known: dict[tuple[int, str, str], ReaderPool] = {}
         self._lock = threading.Lock()
 
-    def of(self, size: int, work: str) -> ReaderPool:
+    def of(self, size: int, work: str, purpose: str) -> ReaderPool:
+        key = size, work, purpose
         with self._lock:
-            if (size, work) not in self._known:
-                self._known[size, work] = ReaderPool(size, work)
-                atexit.register(self._known[size, work].close)
-            return self._known[size, work]
+            if key not in self._known:
+                self._known[key] = ReaderPool(size, work)
+                atexit.register(self._known[key].close)
+            return self._known[key]
 
 
 _pools = PerProcess(_Pools)
 
 
-def reader_pool(size: int, work: str = PAGE_WORK) -> ReaderPool:
+def reader_pool(size: int, work: str = PAGE_WORK, *, purpose: str = "") -> ReaderPool:
     """Return this process's pool of at most ``size`` readers, for any number of threads. It ends with the process.
 
-    ``work``: the module with what its readers can do.
+    ``work``: the module with what its readers can do. ``purpose``: only calls with the same one share the pool, so that
+    short work does not wait for long work.
 
     with pool.reader_pool(4).reader() as reader: ...
     """
-    return _pools().of(size, work)
+    return _pools().of(size, work, purpose)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from apps.accounts import services as accounts
 from apps.accounts.models import ProjectQuota
 from apps.documents.models import Document
+from apps.jobs.commands import unpack
 from apps.jobs.models import ParseJob
+from apps.pages.sandbox import pool
 from apps.providers.catalog import catalog
 from tests.documents import hostile
 from tests.documents.long import heading_of, long_document
@@ -69,6 +73,37 @@ def test_an_uploaded_file_is_estimated_by_its_id_without_a_tier(api: Api) -> Non
 
     assert (result["pages"], result["asked"]) == (2, None)
     assert not ParseJob.objects.exists()
+
+
+def test_pages_that_are_searched_for_bar_codes_need_ocr(api: Api) -> None:
+    def with_ocr(**options: bool) -> Any:
+        return found(estimate(api, REPORT.read_bytes(), processing_options={"ocr_parameters": options}))
+
+    assert with_ocr()["pages_needing_ocr"] == 0
+    assert with_ocr(barcodes=True)["pages_needing_ocr"] == 2
+
+    without_ocr = with_ocr(barcodes=True, disable_ocr=True)
+    assert without_ocr["pages_needing_ocr"] == 0
+    [warning] = without_ocr["warnings"]
+    assert (warning["code"], warning["option"]) == (
+        "option_without_effect",
+        "processing_options.ocr_parameters.barcodes",
+    )
+
+
+def test_an_estimate_and_the_unpacking_of_a_file_do_not_wait_for_each_other(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unpack, "MAX_UNPACKING_SECONDS", 20.0)
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("a.pdf", REPORT.read_bytes())
+    document = Document.objects.get(pk=api.upload(archive.getvalue(), name="papers.zip").json()["id"])
+
+    with pool.reader_pool(1).reader():  # an estimate runs
+        unpacked = unpack.unpack(project=document.project, document=document)
+
+    assert [file.name for file in unpacked.files] == ["a.pdf"]
 
 
 def test_a_mode_without_a_provider_has_the_reason(api: Api, settings: Any) -> None:
