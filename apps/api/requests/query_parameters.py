@@ -10,6 +10,7 @@ from django.db.models import Model, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 from rest_framework.request import Request
 
+from apps.api.request_errors import printable
 from apps.core import pagination
 from apps.core.pagination import PageOfRows, SortOrder
 from apps.jobs.errors import InvalidOption
@@ -18,6 +19,8 @@ DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 MAX_VALUES = 1000
 MAX_VALUE_CHARS = 1000
+OF_CLIENTS = ("project_id", "organization_id")
+"""Parameters that LlamaCloud's clients send with every request. The API key decides the project."""
 Row = TypeVar("Row", bound=Model)
 Value = TypeVar("Value", bound=str)
 
@@ -28,6 +31,16 @@ def text(request: Request, name: str) -> str | None:
     if value is not None and ("\x00" in value or len(value) > MAX_VALUE_CHARS):
         raise _invalid(name, f"Send at most {MAX_VALUE_CHARS} characters, without NUL.", None)
     return value
+
+
+def refuse_unknown(request: Request, *known: str) -> None:
+    """Raise InvalidOption for a parameter that the call does not know: a misspelt one would change nothing."""
+    names = dict.fromkeys((*known, *OF_CLIENTS))
+    for name in request.GET:
+        if name not in names:
+            raise _invalid(
+                printable(name), f"This query parameter is not known. The known ones are: {', '.join(names)}.", None
+            )
 
 
 def values(request: Request, name: str) -> list[str]:

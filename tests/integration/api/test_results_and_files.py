@@ -280,3 +280,26 @@ def test_a_document_missing_from_storage_is_gone_for_good(api: Api) -> None:
     assert code_of(api.parse_file(file_id), 410) == "document_missing"
     signed = api.get(f"/api/v1/beta/files/{file_id}/content").json()["url"]
     assert code_of(get(signed), 410) == "document_missing"
+
+
+@pytest.mark.parametrize("name", ["?expnd=text", "/pages?page=2", "/result/chunks.jsonl?max_token=100"])
+def test_an_unknown_query_parameter_is_refused_with_the_known_ones(api: Api, job_id: str, name: str) -> None:
+    response = api.get(f"{PARSE}/{job_id}{name}")
+
+    assert code_of(response, 422) == "invalid_option"
+    [error] = response.json()["errors"]
+    assert error["field"] == name.partition("?")[2].partition("=")[0]
+    assert "project_id" in error["detail"]
+
+
+def test_the_parameters_that_clients_send_with_every_request_are_accepted(api: Api, job_id: str) -> None:
+    project = ParseJob.objects.get(pk=job_id).project
+    sent = f"organization_id={project.pk}&project_id={project.pk}"
+    for address in (
+        f"{PARSE}/{job_id}?",
+        f"{PARSE}/{job_id}/pages?",
+        f"{PARSE}/{job_id}/result/markdown.md?",
+        f"{PARSE}?",
+    ):
+        assert api.get(f"{address}{sent}").status_code == 200
+    assert code_of(api.get(f"{PARSE}?stauts=FAILED"), 422) == "invalid_option"
