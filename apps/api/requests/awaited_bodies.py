@@ -27,15 +27,15 @@ class AwaitedBody:
     """The agreement between the web process and the code that reads a body; the same object in both runs.
 
     ``max_bytes``: the reader takes no more. ``has_arrived``: the run has the body. ``when_received``: frees what the
-    upload holds while it is under way. ``place``: the name under which the uploads of its key are counted.
-    ``waits_for_place``: too many of them are under way.
+    upload holds while it is under way. ``slot``: the name under which the uploads of its key are counted.
+    ``waits_for_slot``: too many of them are under way.
     """
 
     max_bytes: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     has_arrived: bool = False
     when_received: list[Callable[[], object]] = field(default_factory=list)
-    place: str = ""
-    waits_for_place: bool = False
+    slot: str = ""
+    waits_for_slot: bool = False
     rate_limit_headers: dict[str, str] | None = None
 
 

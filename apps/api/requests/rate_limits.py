@@ -105,12 +105,12 @@ def upload_slot(request: Request) -> Iterator[None]:
         _exchange(lambda client: client.zrem(name, upload))
 
     if awaited is not None:
-        awaited.place = name
+        awaited.slot = name
     under_way = _add_upload(name, upload)
     try:
         if under_way > limit:
             if awaited is not None:
-                awaited.waits_for_place = True
+                awaited.waits_for_slot = True
             detail = f"This key may send {limit} uploads at once. Send this one again when another has ended."
             raise TooManyUploads(detail, wait_seconds=UPLOAD_WAIT_SECONDS)
         yield

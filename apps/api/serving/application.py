@@ -25,8 +25,8 @@ from apps.api.requests.rate_limits import UPLOAD_WAIT_SECONDS
 from apps.api.serving.environ import Environ, environ_of
 from apps.api.serving.incoming import IncomingBody, Receive
 from apps.api.serving.outgoing import Answer, Send, send_answer
-from apps.api.serving.places import PlaceQueues
 from apps.api.serving.probes import ProbeServer
+from apps.api.serving.slot_queues import SlotQueues
 from apps.api.serving.sockets import allow_many_connections, drop_stalled_readers
 from apps.pages.model.errors import ParseError
 
@@ -35,7 +35,7 @@ MAX_UNCHECKED_BYTES = 64 * 1024
 THREADS = 32
 MAX_UNDER_WAY = 1000
 """Requests that run or wait for a thread."""
-MAX_PLACE_WAIT_SECONDS = 10.0
+MAX_SLOT_WAIT_SECONDS = 10.0
 PROBES = frozenset({"/livez", "/readyz"})
 WsgiApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
@@ -53,7 +53,7 @@ class ThreadedApplication:
         self.short_threads = ThreadPoolExecutor(2, "probe")
         self.disk_threads = ThreadPoolExecutor(4, "spool")
         self._listens = False
-        self.places = PlaceQueues()
+        self.slot_queues = SlotQueues()
         self.under_way = 0  # requests that a thread runs, or that wait for one
         self._bodies: Counter[str] = Counter()  # that are being received, by the address of the client
 
@@ -152,7 +152,7 @@ class _Exchange:
             finally:
                 for free in awaited.when_received:
                     await self._run(threads, free)
-                self._server.places.wake(awaited.place)
+                self._server.slot_queues.notify(awaited.slot)
         body.file.seek(0)
         awaited.has_arrived = True
         environ["wsgi.input"] = body.file
@@ -171,13 +171,13 @@ class _Exchange:
         environ["wsgi.input"] = MissingInput()
         environ["wsgi.input_terminated"] = True  # a body without a length ends by itself
         answer: Answer | None = await self._run(threads, self._ask)
-        if not awaited.waits_for_place:
+        if not awaited.waits_for_slot:
             return answer
-        with self._server.places.joined(awaited.place, seconds=MAX_PLACE_WAIT_SECONDS) as turn:
-            while awaited.waits_for_place and await turn.comes():
-                awaited.waits_for_place = False
+        with self._server.slot_queues.joined(awaited.slot, seconds=MAX_SLOT_WAIT_SECONDS) as waiter:
+            while awaited.waits_for_slot and await waiter.may_retry():
+                awaited.waits_for_slot = False
                 answer = await self._run(threads, self._ask)
-            turn.has_found_place = answer is None
+            waiter.has_acquired = answer is None
         return answer
 
     def _ask(self) -> Answer | None:
