@@ -1,4 +1,4 @@
-"""What an OCR worker does in another way with RabbitMQ, so that a user of its own needs few rights there."""
+"""How OCR workers use RabbitMQ: differently from other workers, so that their own user needs few rights there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from apps.core import broker_connection
 class OcrAMQP(broker_connection.AMQP):
     """Publish to the exchange of each queue, and declare nothing.
 
-    Celery publishes to the default exchange, which leads to every queue: whoever may write to it may send any task.
+    Celery publishes to the default exchange, which leads to every queue. A user who may write to it may send any task.
     The workers that consume a queue declare its exchange.
     """
 

@@ -205,8 +205,8 @@ def max_pages_per_document() -> int:
 def converter() -> str:
     """Return "auto", "off" or the path of LibreOffice."""
     meaning = (
-        "LibreOffice, which converts older documents: auto: while a worker of convert is there; off; or its path where "
-        "workers of convert have it"
+        "path of LibreOffice, which converts older documents, on the machines of convert workers; auto: convert while "
+        "such a worker runs; off: refuse these documents"
     )
     return text("CONVERTER", "auto", meaning)
 

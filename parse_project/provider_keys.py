@@ -11,13 +11,17 @@ PUBLIC, PRIVATE = "LEAFMILL_PROVIDER_PUBLIC_KEY", "LEAFMILL_PROVIDER_PRIVATE_KEY
 def provider_keys() -> tuple[str, list[str]]:
     """Return the public key, "" if there is none, and the private keys.
 
-    Text that is no key, or private keys without that of the public key, stop the start. Keys are not printed.
+    Raise BadVariable if a text is not a key, or if the private key of the public key is missing. It never shows a key.
     """
     public = env.secret(
-        PUBLIC, "", "seals secrets of providers for processes with its private key; empty: they are sealed like others"
+        PUBLIC,
+        "",
+        "public key that seals the secrets of providers; empty: they are sealed with the key of all other secrets",
     )
     private = env.secret(
-        PRIVATE, "", "open what their public keys sealed, separated by commas; only workers of models need them"
+        PRIVATE,
+        "",
+        "private keys that open the secrets of providers, separated by commas; only workers of models need them",
     )
     keys = [key for part in private.split(",") if (key := part.strip())]
     for name, found in ((PUBLIC, [public] if public else []), (PRIVATE, keys)):

@@ -1,7 +1,7 @@
-"""Secrets that one process stores and another opens: a public key seals them, only its private key opens them.
+"""Seal a text with a public key, so that only processes with its private key can open it.
 
-The texts are sealed by HPKE (RFC 9180, base mode) with X25519, HKDF-SHA256 and AES-256-GCM:
-``pair.ID OF THE PUBLIC KEY.BASE64``. A new pair:
+Texts are sealed with HPKE (RFC 9180, base mode) with X25519, HKDF-SHA256 and AES-256-GCM:
+``pair.ID OF THE PUBLIC KEY.BASE64``. To make a new pair of keys:
 
     python -m apps.core.sealing.key_pairs
 """

@@ -34,7 +34,7 @@ class BrokenSeal(Exception):
 
 
 class SealedForModelWorkers(BrokenSeal):
-    """Only workers of models open the text: this process has no private key."""
+    """The text can be opened only by workers of models: this process has no private key."""
 
 
 class SealedBy(Enum):
@@ -76,7 +76,7 @@ def unseal(sealed: str) -> str:
 
 
 def key_of(sealed: str, *, for_model_workers: bool = False) -> SealedBy:
-    """Find out which key opens the text. Without a private key, a text of the present public key counts as its own."""
+    """Return which key opens the text. Without a private key, it is FIRST_KEY for a text of the present public key."""
     from cryptography.fernet import InvalidToken
 
     public = public_key() if for_model_workers else ""

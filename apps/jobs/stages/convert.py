@@ -1,7 +1,7 @@
 """Convert: make a modern document of an older one, which is then split and read instead of it.
 
-Or print an office document to PDF, for people who look at it; then it is split again, too. A print that fails never
-fails the job, which has a warning then.
+Or print an office document to PDF, for people who look at it, and split it again. If the print fails, the job continues
+with a warning.
 """
 
 from __future__ import annotations
@@ -149,10 +149,10 @@ def _store_converted(claim: Claim, conversion: Conversion, program: Path, key: s
 
 
 def _print(claim: Claim) -> None:
-    """Print the uploaded document and split the job again.
+    """Print the uploaded document to PDF and split the job again.
 
-    Raise errors that a retry may fix; on the last start of the step print nothing, so that the job goes on with the
-    warning.
+    Raise errors that a retry may fix. On the last start of the step, print nothing and let the job continue with the
+    warning ``not_printed``.
     """
     job = claim.job
     key, reason = storage.printed_document(job.pk, attempt=claim.attempt), ""

@@ -20,11 +20,11 @@ MESSAGES_PER_MODEL_QUEUE = 4
 
 
 def refuse_without_private_keys() -> None:
-    """Stop a worker of models that could open no secret: it would fail pages that other workers can parse."""
+    """Raise CommandError if there is no private key: this worker would fail pages that others can parse."""
     if not settings.PROVIDER_PRIVATE_KEYS:
         raise CommandError(
-            "LEAFMILL_PROVIDER_PUBLIC_KEY is set, but not LEAFMILL_PROVIDER_PRIVATE_KEYS: this worker cannot open the "
-            "secrets of providers. Give it the private keys."
+            "This worker calls models, but cannot open the secrets of providers: LEAFMILL_PROVIDER_PUBLIC_KEY is set, "
+            "but not LEAFMILL_PROVIDER_PRIVATE_KEYS. Set it to the private keys."
         )
 
 
