@@ -22,8 +22,9 @@ MAX_OBJECTS, MAX_FORM_DEPTH, MAX_SEGMENTS = 100_000, 12, 4_000
 MIN_PICTURE_SIDE_POINTS = 8.0
 # A side is slanted if it goes this far down for each point across, and the other way round.
 MIN_SLANT = 0.05
+# Only larger shapes are cut at their clipping paths, at so many of them with fewer points.
+MIN_CLIPPED_POINTS, MAX_CLIP_PATHS, MAX_CLIP_SEGMENTS = 24.0, 8, 50
 # Of a page with more shapes, those in the same places of a grid of this size are one.
-MIN_CLIPPED_POINTS, MAX_CLIP_PATHS, MAX_CLIP_SEGMENTS = 24.0, 8, 200
 MAX_SHAPES, SHAPE_GRID_POINTS = 2_000, 16.0
 # A bullet is a mark of this size; a round one beside large letters may be larger, a square would be a cell or a box.
 MIN_DOT_POINTS, MAX_DOT_POINTS, MAX_DISC_POINTS = 1.5, 9.0, 40.0
@@ -154,7 +155,7 @@ class DrawingReader:
 
     def _shape(self, walk: _Walk, item: int, box: Box, matrix: _Matrix) -> None:
         """Add the visible part of a shape. Only large ones are worth looking for it."""
-        if max(box.width, box.height) < MIN_CLIPPED_POINTS:
+        if max(box.width, box.height) < MIN_CLIPPED_POINTS or len(walk.drawings.shapes) >= MAX_SHAPES:
             walk.drawings.shapes.append(box)
             return
         library, values = self._library, self._values

@@ -38,8 +38,8 @@ MIN_TEXT_WIDTH_SHARE = 0.3
 MAX_LABEL_SPACE_POINTS, MAX_LABELS_POINTS = 8.0, 32.0
 # A raster picture that covers this share of a figure is the figure.
 MAX_PICTURE_SHARE = 0.3
-# A page with more marks is a drawing as a whole.
-MAX_MARKS = 4_000
+# A page with more marks is a drawing as a whole, with more places of marks a pattern; both would take long to compare.
+MAX_MARKS, MAX_CLUSTERS = 4_000, 200
 
 
 class _Cluster(msgspec.Struct):
@@ -129,6 +129,8 @@ def _clusters(raw: RawPage, blocks: Sequence[Block], charts: Sequence[Box]) -> l
             found = [each for each in found if each not in near]
             new = _joined([new, *near])
         found.append(new)
+        if len(found) > MAX_CLUSTERS:
+            return []
     return found
 
 

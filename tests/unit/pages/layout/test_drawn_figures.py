@@ -93,6 +93,7 @@ def test_shapes_that_belong_together_are_a_figure() -> None:
         pytest.param([Box(100 + 9 * n, 200, 107 + 9 * n, 210) for n in range(40)], id="letters drawn as outlines"),
         pytest.param([Box(0, 0, WIDTH, HEIGHT), Box(20, 20, 575, 820)], id="frames of the page"),
         pytest.param([Box(100, 40 + 150 * n, 300, 60 + 150 * n) for n in range(5)], id="shapes that are apart"),
+        pytest.param([Box(x, y, x + 5, y + 5) for x in range(30, 560, 24) for y in range(40, 800, 24)], id="a pattern"),
         pytest.param([Box(40 * n, 0, 30 + 40 * n, 90) for n in range(6)], id="a band at the edge"),
     ],
 )
