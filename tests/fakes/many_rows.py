@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from django.db import connection
 
-PAGES = 1_000_000
-LONG_JOBS, PAGES_OF_LONG = 300, 2000
-SHORT_JOBS, PAGES_OF_SHORT = 40_000, 10
+PAGES_OF_LONG = 2000
+SHORT_JOBS = 40_000
 RUNNING_JOBS, WAITING_JOBS = 50, 5000
 WORKERS = 3000
 LONGEST_JOB = "pjb-00000000-0000-4000-8000-000000000001"
 
 _JOB_ID = "'pjb-00000000-0000-4000-8000-' || lpad(i::text, 12, '0')"
-_WAITING = f"i > {LONG_JOBS} AND i <= {LONG_JOBS + WAITING_JOBS}"
-# The replica role disables the triggers that check foreign keys row by row: they take longer than the inserts.
-_STATEMENTS = f"""
+
+
+def _statements(long_jobs: int, pages_of_short: int) -> str:
+    waiting = f"i > {long_jobs} AND i <= {long_jobs + WAITING_JOBS}"
+    # The replica role disables the triggers that check foreign keys row by row: they take longer than the inserts.
+    return f"""
 SET session_replication_role = replica;
 
 INSERT INTO jobs_parsejob (id, project_id, api_key_id, document_name, media_type, mode, tier, version, target_pages,
@@ -23,16 +25,16 @@ INSERT INTO jobs_parsejob (id, project_id, api_key_id, document_name, media_type
     started_at, finished_at, deadline_at)
 SELECT {_JOB_ID}, p.id, k.id, 'report ' || i || '.pdf', 'application/pdf',
     (ARRAY['fast', 'balanced', 'multimodal', 'agentic'])[1 + i % 4], 'fast', '2026-06-15', '', '{{}}', '{{}}', '',
-    CASE WHEN i <= {RUNNING_JOBS} THEN 'running' WHEN {_WAITING} THEN 'pending'
+    CASE WHEN i <= {RUNNING_JOBS} THEN 'running' WHEN {waiting} THEN 'pending'
         WHEN i % 50 = 0 THEN 'failed' WHEN i % 20 = 0 THEN 'partial'
         ELSE 'succeeded' END,
-    CASE WHEN i <= {RUNNING_JOBS} THEN 'model' WHEN {_WAITING} THEN 'split' ELSE 'done' END,
+    CASE WHEN i <= {RUNNING_JOBS} THEN 'model' WHEN {waiting} THEN 'split' ELSE 'done' END,
     pages, pages, '[]', CASE WHEN i > {RUNNING_JOBS} AND i % 50 = 0 THEN 'document_corrupt' ELSE '' END, '', '', '{{}}',
     i % 4 > 0, 1, 1, made, made + interval '1 minute', made + interval '2 s',
-    CASE WHEN i > {RUNNING_JOBS} AND NOT ({_WAITING}) THEN made + interval '1 minute' END, now() + interval '1 hour'
+    CASE WHEN i > {RUNNING_JOBS} AND NOT ({waiting}) THEN made + interval '1 minute' END, now() + interval '1 hour'
 FROM (SELECT i, now() - i * interval '1 s' AS made,
-        CASE WHEN i <= {LONG_JOBS} THEN {PAGES_OF_LONG} ELSE {PAGES_OF_SHORT} END AS pages
-    FROM generate_series(1, {LONG_JOBS + SHORT_JOBS}) AS i) AS jobs,
+        CASE WHEN i <= {long_jobs} THEN {PAGES_OF_LONG} ELSE {pages_of_short} END AS pages
+    FROM generate_series(1, {long_jobs + SHORT_JOBS}) AS i) AS jobs,
     (SELECT id FROM accounts_project LIMIT 1) AS p, (SELECT id FROM accounts_apikey LIMIT 1) AS k;
 
 UPDATE jobs_parsejob SET result_facts = jsonb_build_object('good_pages', page_count - page_count / 97,
@@ -86,7 +88,7 @@ WHERE job.uses_models AND job.page_count = {PAGES_OF_LONG};
 INSERT INTO documents_document (id, project_id, name, sha256, size_bytes, purpose, external_file_id, created_at)
 SELECT 'dfl-00000000-0000-4000-8000-' || lpad(i::text, 12, '0'), p.id, 'report ' || i || '.pdf', '', 1000, 'parse', '',
     now() - i * interval '1 s'
-FROM generate_series(1, {LONG_JOBS + SHORT_JOBS}) AS i, (SELECT id FROM accounts_project LIMIT 1) AS p;
+FROM generate_series(1, {long_jobs + SHORT_JOBS}) AS i, (SELECT id FROM accounts_project LIMIT 1) AS p;
 INSERT INTO jobs_worker (id, name, host, pid, queues, width, version, started_at, seen_at, stopped_at)
 SELECT 'worker ' || i, 'parse_raw_file_job@pod-' || i, 'pod-' || i, 7,
     '{{"parse_raw_file_job": 2, "parse_raw_file_job_pages": 2}}', 2, '1.0', now() - i * interval '1 s',
@@ -101,14 +103,15 @@ ANALYZE documents_document;
 """
 
 
-def make_many_rows() -> None:
-    """Insert a million pages in 40,300 jobs of one project, with steps, attempts and calls, and a document per job.
+def make_many_rows(*, long_jobs: int = 300, pages_of_short: int = 10) -> None:
+    """Insert pages of one project, with steps, attempts and calls, and a document per job; by default a million pages.
 
-    50 jobs of 2,000 pages are running, with 75,000 open steps; 5,000 jobs are pending. One in six of the finished jobs
-    is past its retention. 3,000 workers registered within the last hour, and a third of them no longer reports.
+    ``long_jobs`` jobs have 2,000 pages each, 40,000 others have few. 50 of the long ones are running, with 75,000 open
+    steps; 5,000 jobs are pending. One in six of the finished jobs is past its retention. 3,000 workers registered
+    within the last hour, and a third of them no longer reports.
     """
     with connection.cursor() as cursor:
-        for statement in _STATEMENTS.split(";"):
+        for statement in _statements(long_jobs, pages_of_short).split(";"):
             if statement.strip():
                 cursor.execute(statement)
 

@@ -44,7 +44,7 @@ PAGES = {
 def many_rows(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         accounts.create_api_key(name="many")
-        make_many_rows()
+        make_many_rows(long_jobs=60, pages_of_short=2)
         yield
         remove_many_rows()
 
@@ -56,19 +56,20 @@ def admin(many_rows: None, db: None, django_user_model: Any) -> Client:
     return client
 
 
+def test_only_the_newest_scaling_events_are_shown(admin: Client) -> None:
+    # The first test, because a worker that registered minutes ago and does not report counts as gone.
+    found = admin.get(PAGES["operations"]).context
+
+    assert len(found["scaling_events"]) == MAX_EVENTS
+    assert found["workers"][0].workers == 2 * WORKERS // 3
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_needs_few_queries(admin: Client, page: str, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(MAX_QUERIES):
         answer = admin.get(PAGES[page])
 
     assert answer.status_code == 200
-
-
-def test_only_the_newest_scaling_events_are_shown(admin: Client) -> None:
-    found = admin.get(PAGES["operations"]).context
-
-    assert len(found["scaling_events"]) == MAX_EVENTS
-    assert found["workers"][0].workers == 2 * WORKERS // 3
 
 
 def test_housekeeping_finds_expired_jobs_without_a_table_scan(many_rows: None, db: None) -> None:
