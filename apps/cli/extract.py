@@ -61,8 +61,14 @@ def extract(options: argparse.Namespace) -> int:
     from apps.cli.remote import content, get, service
 
     check_server(options)
+    try:
+        schema = json.loads(Path(options.schema).read_bytes())
+    except ValueError as error:
+        raise UsageError(
+            "invalid_schema", f"{options.schema} is not valid JSON: {error}. Correct the schema."
+        ) from None
     configuration = {
-        "data_schema": _schema(options.schema),
+        "data_schema": schema,
         "extraction_target": "per_page" if options.per_page else "per_doc",
         "parse_tier": options.parse_tier,
         "target_pages": options.pages,
@@ -84,13 +90,6 @@ def extract(options: argparse.Namespace) -> int:
     text = json.dumps(values, ensure_ascii=False, indent=2) + "\n"
     write_output(options.output, lambda out: out.write(text.encode()))
     return PARTIAL if job["state"] == "partial" else OK
-
-
-def _schema(path: str) -> Any:
-    try:
-        return json.loads(Path(path).read_bytes())
-    except ValueError as error:
-        raise UsageError("invalid_schema", f"{path} is not valid JSON: {error}. Correct the schema.") from None
 
 
 def _uploaded(http: Any, source: str) -> str:

@@ -36,7 +36,11 @@ class JobProgress:
 def progress_of(job: ParseJob) -> JobProgress:
     counts = queries.page_counts(job.pk) if job.page_count else {}
     succeeded, failed = counts.get(PageState.SUCCEEDED, 0), counts.get(PageState.FAILED, 0)
-    position = _queue_position(job) if job.state == JobState.PENDING else None
+    position = None
+    if job.state == JobState.PENDING:
+        # The place by arrival. Projects begin jobs by turns, so a job may begin earlier or later than that.
+        before = ParseJob.objects.filter(state=JobState.PENDING, created_at__lt=job.created_at).order_by()
+        position = before[: MAX_QUEUE_POSITION - 1].count() + 1
     return JobProgress(
         pages_total=job.page_count,
         pages_succeeded=succeeded,
@@ -44,12 +48,6 @@ def progress_of(job: ParseJob) -> JobProgress:
         queue_position=position,
         seconds_left=_seconds_left(job, succeeded + failed),
     )
-
-
-def _queue_position(job: ParseJob) -> int:
-    """Return the place by arrival. Projects begin jobs by turns, so a job may begin earlier or later than that."""
-    before = ParseJob.objects.filter(state=JobState.PENDING, created_at__lt=job.created_at).order_by()
-    return before[: MAX_QUEUE_POSITION - 1].count() + 1
 
 
 def _seconds_left(job: ParseJob, done: int) -> float | None:

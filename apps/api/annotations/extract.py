@@ -273,6 +273,7 @@ def represent(job: ParseJob, expand: Collection[str], *, with_result: bool = Fal
     assert task is not None
     answers = [each for each in sources.read_answers(job) if not each.error_code] if with_result else []
     wants_metadata = METADATA in expand or bool(task.request.get("cite_sources"))
+    values = [each.answer for each in answers]
     parsed, extracted = facts.get("credits"), facts.get("extract_credits")
     return ExtractJob(
         id=job.pk,
@@ -283,7 +284,7 @@ def represent(job: ParseJob, expand: Collection[str], *, with_result: bool = Fal
         updated_at=job.updated_at,
         error_message=f"{llamaparse_code(job.error_code)}: {job.error_detail}" if job.error_code else None,
         configuration={"data_schema": task.schema_, **task.request} if CONFIGURATION in expand else None,
-        extract_result=_result(task, [each.answer for each in answers]),
+        extract_result=values if values and task.target == "page" else next(iter(values), None),
         extract_metadata=_metadata(job, task, answers) if answers and wants_metadata else None,
         metadata=ExtractJobMetadata(usage=ExtractedPages(num_pages_extracted=facts.get("good_pages"))),
         usage=ExtractUsage(
@@ -299,12 +300,6 @@ def represent(job: ParseJob, expand: Collection[str], *, with_result: bool = Fal
         pages=common.pages,
         page_numbers=[each.page_number for each in answers] if answers and task.target == "page" else None,
     )
-
-
-def _result(task: AnnotationTask, answers: list[Any]) -> Any:
-    if not answers:
-        return None
-    return answers if task.target == "page" else answers[0]
 
 
 def _metadata(job: ParseJob, task: AnnotationTask, answers: list[Any]) -> ExtractMetadata:

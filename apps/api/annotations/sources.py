@@ -170,7 +170,8 @@ def _of_file(project: Project, source: AnnotationSource) -> tuple[Document, JobR
     document = find_file(project, source.file_input)
     with storage.open_original(document.pk) as content:
         check_type(content.read(HEAD_BYTES))
-    values: dict[str, Any] = {"page_ranges": _set(target_pages=source.target_pages, max_pages=source.max_pages)}
+    ranges = {"target_pages": source.target_pages, "max_pages": source.max_pages}
+    values: dict[str, Any] = {"page_ranges": {name: value for name, value in ranges.items() if value}}
     if source.parse_config_id:
         values |= {"configuration_id": source.parse_config_id}
     else:
@@ -210,10 +211,6 @@ def _webhooks(project: Project, source: AnnotationSource) -> Any:
         webhook_configuration_ids=source.webhook_configuration_ids,
     )
     return requested_targets(project, named)
-
-
-def _set(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value}
 
 
 def one_input(*named: str | None) -> str:

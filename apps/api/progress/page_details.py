@@ -95,13 +95,8 @@ class ParsePage(ApiView):
         page = queries.list_pages(job.pk).filter(number=int(page_number)).first() if is_number else None
         if page is None:
             raise NotFound("The job has no such page. List its pages: GET /api/v2/parse/{job_id}/pages.")
-        stored = _stored(job, page.number)
+        stored = next((each for each in stored_pages(job) or () if each.number == page.number), None)
         return delivery.compressed(request, delivery.private(_represent(request, job, page, stored)))
-
-
-def _stored(job: ParseJob, number: int) -> StoredPage | None:
-    pages = stored_pages(job)
-    return next((page for page in pages if page.number == number), None) if pages is not None else None
 
 
 def _represent(request: Request, job: ParseJob, page: JobPage, stored: StoredPage | None) -> HttpResponse:

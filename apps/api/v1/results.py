@@ -220,10 +220,6 @@ def streamed(request: Request, chunks: Iterable[bytes], content_type: str) -> Ht
         if len(begun) > MAX_UNSTREAMED_BYTES:
             response = StreamingHttpResponse(chain((begun,), rest), content_type=content_type)
             break
-    return delivery.compressed(request, _private(response or HttpResponse(begun, content_type=content_type)))
-
-
-def _private(response: HttpResponseBase) -> HttpResponseBase:
-    """Keep texts of documents out of shared caches, and browsers from showing them as pages of this service."""
-    response["X-Content-Type-Options"] = "nosniff"
-    return delivery.private(response)
+    response = response or HttpResponse(begun, content_type=content_type)
+    response["X-Content-Type-Options"] = "nosniff"  # no browser shows a document's text as a page of this service
+    return delivery.compressed(request, delivery.private(response))

@@ -82,7 +82,7 @@ def image_response(request: Request, job: ParseJob, name: str) -> HttpResponseBa
         if number in printed_numbers(job) and not found[3]:  # the result has no boxes on these pages
             page = {"page_number": number, "page_width": 0.0, "page_height": 0.0}  # the render finds the size
     elif found:
-        page = _page(job, number)
+        page = next((page for page in pages_of(job) if page["page_number"] == number and page["success"]), None)
     if found is None or page is None:
         raise NotFound("The result has no such picture. Request the list: expand=images_content_metadata.")
     tag = delivery.entity_tag(job.pk, job.result_folder, name)
@@ -151,10 +151,6 @@ def pages_of(job: ParseJob) -> list[dict[str, Any]]:
 def printed_numbers(job: ParseJob) -> range:
     """Return the numbers of the printed pages of a document whose result has other pages; empty for all others."""
     return range(1, (job.printed_pages or 0) + 1 if job.result_folder and job.print_has_other_pages else 1)
-
-
-def _page(job: ParseJob, number: int) -> dict[str, Any] | None:
-    return next((page for page in pages_of(job) if page["page_number"] == number and page["success"]), None)
 
 
 class PictureOnPage(NamedTuple):

@@ -134,7 +134,8 @@ class _Keeper:
                 return _outcome(ConversionTimeout())
             if now >= next_look:
                 next_look = now + _MEMORY_WATCH_SECONDS
-                if _memory_below(os.getpid()) > self._order.memory_bytes:
+                resident = sum(int(fields[21]) for _process, fields in _stats_below(os.getpid())) * _PAGE_BYTES
+                if resident > self._order.memory_bytes:
                     return _outcome(ConversionFailed(TOO_MUCH_MEMORY))
             if select.select([0], [], [], _WATCH_SECONDS)[0] and not os.read(0, 1):
                 raise Stopped
@@ -182,11 +183,6 @@ def _signal(processes: set[int], number: int) -> None:
 def below(root: int) -> set[int]:
     """Return the ids of all processes below ``root``, zombies left out."""
     return {process for process, _stat in _stats_below(root)}
-
-
-def _memory_below(root: int) -> int:
-    """Return the resident memory of all processes below ``root``, in bytes."""
-    return sum(int(fields[21]) * _PAGE_BYTES for _process, fields in _stats_below(root))
 
 
 def _stats_below(root: int) -> list[tuple[int, list[str]]]:

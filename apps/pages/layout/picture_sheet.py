@@ -45,7 +45,11 @@ def sheet_of(page: Page, scale: float = 1.0) -> tuple[EmbeddedImage, ...]:
     }
     largest = sorted(found.values(), key=lambda image: image.width * image.height, reverse=True)
     chosen = {image.name for image in largest[:MAX_PICTURES_ON_SHEET]}
-    sheet = [_scaled(image, _shrinking(image) * scale) for image in found.values() if image.name in chosen]
+    sheet = [
+        _scaled(image, min(1.0, (MAX_PICTURE_PIXELS / (image.width * image.height)) ** 0.5) * scale)
+        for image in found.values()
+        if image.name in chosen
+    ]
     width, height = sheet_size(sheet)
     shrink = min(1.0, (0.9 * MAX_OCR_PIXELS / max(1, width * height)) ** 0.5, MAX_SHEET_SIDE_PIXELS / max(1, height))
     return tuple(_scaled(image, shrink) for image in sheet)
@@ -131,10 +135,6 @@ def _code_of_picture(picture: Block, part: Recognition) -> int | None:
     if picture.description or not shares or max(shares) < MIN_PICTURE_SHARE:
         return None
     return shares.index(max(shares))
-
-
-def _shrinking(image: EmbeddedImage) -> float:
-    return float(min(1.0, (MAX_PICTURE_PIXELS / (image.width * image.height)) ** 0.5))
 
 
 def _scaled(image: EmbeddedImage, scale: float) -> EmbeddedImage:

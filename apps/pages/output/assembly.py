@@ -328,7 +328,11 @@ class _Writer:
     def _with_addresses(self, page: Page, tree: list[dict[str, Any]], kept: Container[int]) -> list[dict[str, Any]]:
         """Return the items with the addresses of the pictures that are kept, of those that can be fetched."""
         if self._options.picture_urls:
-            pictures = [item for item in tree if item["type"] == "image" and _can_be_fetched(page, item)]
+            pictures = [
+                item
+                for item in tree
+                if item["type"] == "image" and ("embedded" in item or ("bbox" in item and not page.structured))
+            ]
             for count, item in enumerate(pictures, 1):
                 if count in kept:
                     item["url"] = f"{self._options.picture_urls}page_{page.number}_picture_{count}.jpg"
@@ -368,10 +372,6 @@ class _Writer:
 
     def _line(self, entry: dict[str, Any]) -> None:
         self._files[GROUNDED_ITEMS].write(_encode(entry) + b"\n")
-
-
-def _can_be_fetched(page: Page, item: dict[str, Any]) -> bool:
-    return "embedded" in item or ("bbox" in item and not page.structured)
 
 
 def _pictures_to_fetch(page: Page, blocks: Iterable[Block]) -> list[Block]:

@@ -208,7 +208,8 @@ class Citations:
     def _spans(self, index: _PageIndex, value: Any) -> list[tuple[int, int]]:
         if isinstance(value, int | float):
             return index.numbers.get(abs(Decimal(str(value)).normalize()), [])
-        spans = list(_occurrences(index, _letters(str(value))))
+        letters = "".join(sign for sign in _folded(str(value)) if sign.isalnum())
+        spans = list(_occurrences(index, letters))
         if spans:
             return spans
         if (amount := _sole_number(str(value))) is not None:
@@ -372,10 +373,6 @@ def _folded(text: str) -> str:
     """Return the text without case and accents."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(sign for sign in plain if not unicodedata.combining(sign))
-
-
-def _letters(text: str) -> str:
-    return "".join(sign for sign in _folded(text) if sign.isalnum())
 
 
 def _words(text: str) -> list[str]:

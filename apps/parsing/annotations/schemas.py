@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from apps.parsing.annotations.schema_errors import InvalidSchema, Schema, SchemaTooLarge, shortened
 from apps.parsing.routing.patterns import UnusablePattern, compile_pattern
-
-if TYPE_CHECKING:
-    from jsonschema.exceptions import SchemaError
 
 MAX_SCHEMA_BYTES = 64 * 1024
 MAX_PROBLEMS = 10
@@ -38,7 +35,8 @@ def check_schema(schema: Schema) -> None:
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        raise InvalidSchema(f"The JSON schema is not valid{_place(error)}: {shortened(error.message)}.") from None
+        place = f" at {error.json_path}" if error.absolute_path else ""
+        raise InvalidSchema(f"The JSON schema is not valid{place}: {shortened(error.message)}.") from None
     except RecursionError:
         raise SchemaTooLarge("The JSON schema is nested too deeply. Send a flatter one.") from None
     for path, part in _parts(schema, "#"):
@@ -109,7 +107,3 @@ def _leads_somewhere(schema: Schema, reference: str) -> bool:
         else:
             return False
     return isinstance(value, dict | bool) and (reference == "#" or reference.startswith("#/"))
-
-
-def _place(error: SchemaError) -> str:
-    return f" at {error.json_path}" if error.absolute_path else ""

@@ -66,7 +66,11 @@ def misplaced_cells(
     for one in single:
         if one.is_own:
             columns[one.cell.column].append(one)
-    straight = frozenset(number for number, column in columns.items() if _have_common_place(column))
+    straight = frozenset(
+        number
+        for number, column in columns.items()
+        if max(one.box.x0 for one in column) < min(one.box.x1 for one in column)
+    )
     found = [one.cell.text for one in single if _is_misplaced(one, bands, columns, straight, page)]
     filled = {(cell.row, cell.column) for cell in table.cells if cell.text}
     found += [one.cell.text for one in _in_empty_columns(columns, filled)]
@@ -148,10 +152,6 @@ def _is_beside_first(one: _PlacedCell, row: Sequence[_PlacedCell]) -> bool:
     """Return whether a cell is on the height of the first other one in its row, and not higher than it."""
     other = next((other for other in row if other is not one), None)
     return other is None or (one.box.height <= other.box.height and _is_level(one.box, other.box))
-
-
-def _have_common_place(column: Sequence[_PlacedCell]) -> bool:
-    return max(one.box.x0 for one in column) < min(one.box.x1 for one in column)
 
 
 def _in_empty_columns(

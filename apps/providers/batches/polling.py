@@ -110,7 +110,7 @@ def _look_at(batch: Batch, target: Target, api: BatchApi) -> ReadyPages:
             pause = timezone.now() + sending.TOKENS_PAUSE
             pages = batch.pages.filter(state=BatchRequestState.SENT, body__isnull=False, until__gt=pause)
             pages.update(state=BatchRequestState.WAITING, batch=None, not_before=pause)
-        return _end_unanswered(batch, progress.detail)
+        return give_up(batch, f"The provider refused the batch: {progress.detail}", is_known_unsent=True)
     if progress.has_ended:
         return _take_results(batch, target, api, progress)
     if progress.accepted:
@@ -147,7 +147,3 @@ def _take_results(batch: Batch, target: Target, api: BatchApi, progress: BatchPr
     except CallFailed as failed:
         logger.warning("What %s keeps of %s could not be deleted: %s", target.provider, batch, failed)
     return pages
-
-
-def _end_unanswered(batch: Batch, detail: str) -> ReadyPages:
-    return give_up(batch, f"The provider refused the batch: {detail}", is_known_unsent=True)

@@ -98,7 +98,10 @@ class Partition(CompatibleView):
             response = HttpResponse(_as_csv(elements), content_type=f"{CSV}; charset=utf-8")
         else:
             response = HttpResponse(msgspec.json.encode(list(elements)), content_type=JSON)
-        if warnings := [*job.warnings, *_failed_pages(job)]:
+        warnings = list(job.warnings)
+        if failed := job.result_facts.get("failed_pages"):
+            warnings.append({"code": "page_failed", "detail": f"{failed} pages failed and have no elements."})
+        if warnings:
             response[WARNINGS] = _header(job, warnings)
         # Not compressed: for parts of a PDF its client decodes the body, and then again by the header.
         return delivery.private(response)
@@ -120,11 +123,6 @@ def _header(job: ParseJob, warnings: list[dict[str, Any]]) -> str:
             return json.dumps([*shown, {"code": "more_warnings", "detail": detail}])
         shown.append(warning)
     return json.dumps(shown)
-
-
-def _failed_pages(job: ParseJob) -> list[dict[str, Any]]:
-    failed = job.result_facts.get("failed_pages")
-    return [{"code": "page_failed", "detail": f"{failed} pages failed and have no elements."}] if failed else []
 
 
 def _as_csv(elements: Iterable[Element]) -> str:

@@ -57,9 +57,11 @@ def write_annotations(
     rows = {row.page_number: row for row in Annotation.objects.filter(job=job)}
     good_pages = (page for page in pages() if isinstance(page, Page))
     by_page = ((page.number, [page]) for page in good_pages)
+    # A step without an answer ended at the job's deadline, or lost its last worker.
+    missing = DeadlineExceeded() if job.deadline_at <= timezone.now() else UnplannedError()
     found, not_found = [], 0
     for number, group in by_page if task.target == "page" else [(0, list(good_pages))]:
-        one, missed = _annotated(task, rows.get(number), number, group, _missing(job))
+        one, missed = _annotated(task, rows.get(number), number, group, missing)
         found.append(one)
         not_found += missed
     failed = [one for one in found if one.error_code]
@@ -101,8 +103,3 @@ def _annotated(
     citations = Citations(pages)
     metadata = citations.metadata_of(answer)
     return AnnotatedPage(number, answer, metadata), citations.not_found
-
-
-def _missing(job: ParseJob) -> ParseError:
-    """Return why there is no annotation: its step ended at the job's deadline, or lost its last worker."""
-    return DeadlineExceeded() if job.deadline_at <= timezone.now() else UnplannedError()

@@ -85,7 +85,8 @@ class _InvoiceReader:
     def __init__(self, root: Element, syntax: str) -> None:
         self._root, self._syntax = root, syntax
         for element in root.iter():
-            element.tag = _name(element)
+            name = xml_parts.local_name(element)
+            element.tag = terms.LATER_NAMES.get(name, name)
         self._used: set[Element] = set()
         self._used_attributes: set[tuple[Element, str]] = set()
 
@@ -181,11 +182,6 @@ def _content(element: Element) -> bytes:
 
 def _line(text: str | None) -> str:
     return clean(" ".join((text or "").split()))
-
-
-def _name(element: Element) -> str:
-    name = xml_parts.local_name(element)
-    return terms.LATER_NAMES.get(name, name)
 
 
 def _merged(values: list[Values]) -> Values:

@@ -9,7 +9,7 @@ from apps.pages.model.errors import UnsupportedDocument
 from apps.pages.model.geometry import NO_BOX
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.office.invoices import invoice as invoices
-from apps.pages.office.invoices.invoice import Invoice, Values, as_json
+from apps.pages.office.invoices.invoice import Invoice, as_json
 from apps.pages.office.paged_blocks import Content, PagedBlocks
 from apps.pages.office.sources import Source, bytes_of
 
@@ -36,7 +36,8 @@ def _blocks(invoice: Invoice) -> Iterator[Block]:
             yield _block(BlockType.HEADING, _label(name), level=2)
         if isinstance(values, list):
             columns = list(dict.fromkeys(column for row in values for column in row))
-            yield from _table([_label(column) for column in columns], [_row(row, columns) for row in values])
+            rows = [[row.get(column, "") for column in columns] for row in values]
+            yield from _table([_label(column) for column in columns], rows)
         else:
             yield from _table(["Field", "Value"], [[_label(field), value] for field, value in values.items()])
     if invoice.others:
@@ -53,10 +54,6 @@ def _table(head: list[str], rows: list[list[str]]) -> Iterator[Block]:
         for number, row in enumerate(rows[first : first + MAX_TABLE_ROWS], start=1):
             cells += [Cell(number, column, text) for column, text in enumerate(row)]
         yield Block(BlockType.TABLE, NO_BOX, cells=tuple(cells))
-
-
-def _row(values: Values, columns: list[str]) -> list[str]:
-    return [values.get(column, "") for column in columns]
 
 
 def _label(name: str) -> str:

@@ -95,11 +95,7 @@ def _file(part: EmailMessage, options: OfficeOptions) -> AttachedFile:
             return AttachedFile(_name(part), media_type, message=lambda: _mail(inner, options))
     content = part.get_payload(decode=True)
     content = content if isinstance(content, bytes) else None
-    return AttachedFile(_name(part), media_type, content, content_id=_content_id(part))
-
-
-def _content_id(part: EmailMessage) -> str:
-    return _field(part, "Content-ID").strip("<>")
+    return AttachedFile(_name(part), media_type, content, content_id=_field(part, "Content-ID").strip("<>"))
 
 
 def _name(part: EmailMessage) -> str:

@@ -83,13 +83,10 @@ def _rows_of(lines: Sequence[str], delimiter: str) -> list[list[str]] | None:
             rows.append(row)
     except csv.Error:
         return None
-    is_open = bool(rows) and len(lines) > 1 and any(field.count("\n") > 1 for field in rows[-1]) and _is_open(lines)
-    return None if is_open else rows
-
-
-def _is_open(lines: Sequence[str]) -> bool:
-    """Return whether the quotes of a text are odd in number, so that its last field is never closed."""
-    return sum(line.count('"') for line in lines) % 2 == 1
+    if rows and len(lines) > 1 and any(field.count("\n") > 1 for field in rows[-1]):
+        is_last_open = sum(line.count('"') for line in lines) % 2 == 1
+        return None if is_last_open else rows
+    return rows
 
 
 def _delimiter_of(lines: Sequence[str], preferred: str) -> str:

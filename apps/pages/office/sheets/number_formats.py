@@ -217,7 +217,8 @@ def _decimal(value: float, tokens: tuple[Token, ...]) -> str:
         decimals = decimals[:least] + decimals[least:].rstrip("0")
     digits = digits.lstrip("0").rjust(whole_digits.count("0"), "0")
     minus = "-" if number < 0 else ""
-    if any(kind == "text" for kind, _text in _inner(tokens)) and "." not in pattern:
+    places = [place for place, (kind, _text) in enumerate(tokens) if kind == "digits"]
+    if any(kind == "text" for kind, _text in tokens[places[0] : places[-1]]) and "." not in pattern:
         return minus + _masked(digits, tokens)
     if has_thousands and digits:
         digits = f"{int(digits):,}".rjust(len(digits), "0")
@@ -230,12 +231,6 @@ def _decimal(value: float, tokens: tuple[Token, ...]) -> str:
         elif kind in ("text", "percent"):
             pieces.append(text)
     return minus + "".join(pieces)
-
-
-def _inner(tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-    """Return the tokens between the first and the last that hold digits."""
-    places = [place for place, (kind, _text) in enumerate(tokens) if kind == "digits"]
-    return tokens[places[0] : places[-1]]
 
 
 def _masked(digits: str, tokens: tuple[Token, ...]) -> str:

@@ -23,7 +23,11 @@ class WordParts:
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
-        main = [entry.target for entry in xml_parts.relationships(archive, "").values() if _is_main(entry)]
+        main = [
+            entry.target
+            for entry in xml_parts.relationships(archive, "").values()
+            if entry.kind == "officeDocument" and not entry.is_external
+        ]
         self.main_name = main[0] if main else "word/document.xml"
         self._by_kind = {entry.kind: entry.target for entry in self.relationships(self.main_name).values()}
         root = self.root(self.main_name)
@@ -49,10 +53,6 @@ class WordParts:
 
     def relationships(self, name: str) -> dict[str, Relationship]:
         return xml_parts.relationships(self.archive, name)
-
-
-def _is_main(entry: Relationship) -> bool:
-    return entry.kind == "officeDocument" and not entry.is_external
 
 
 def value(element: Element | None, name: str) -> str:

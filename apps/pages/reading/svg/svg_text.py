@@ -233,7 +233,8 @@ class _SvgReader:
 def _line(text: str, place: _SvgPlace, x: float, y: float) -> Line | None:
     """Return a line of text at a place, None if its place is no number that a page has."""
     style = place.style
-    size, width = float(style.get("font-size", _DEFAULT_SIZE)), _width(text, style)
+    size = float(style.get("font-size", _DEFAULT_SIZE))
+    width = sum(_WIDE_ADVANCE if ord(character) > 0x2E80 else _ADVANCE for character in text) * size
     x -= {"middle": width / 2, "end": width}.get(style.get("text-anchor", ""), 0.0)
     top, bottom = y - _ASCENT * size, y + _DESCENT * size
     corners = [_moved(place.matrix, *at) for at in ((x, top), (x + width, top), (x, bottom), (x + width, bottom))]
@@ -254,11 +255,6 @@ def _line(text: str, place: _SvgPlace, x: float, y: float) -> Line | None:
 def _is_unseen(style: Style) -> bool:
     is_hidden = style.get("display") == "none" or style.get("visibility") in ("hidden", "collapse")
     return is_hidden or style.get("opacity") == "0" or style.get("fill-opacity") == "0"
-
-
-def _width(text: str, style: Style) -> float:
-    size = float(style.get("font-size", _DEFAULT_SIZE))
-    return sum(_WIDE_ADVANCE if ord(character) > 0x2E80 else _ADVANCE for character in text) * size
 
 
 def _size(text: str, inherited: float) -> float:
