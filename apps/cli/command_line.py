@@ -137,9 +137,9 @@ def parse_here(
     reader = reader or stack.enter_context(Reader())
     reader.start()  # the reader process imports the PDF libraries while this one imports the rest
     from apps.cli.document_options import office_options, reader_options, render_options
-    from apps.cli.local import LocalReading, parse_document
-    from apps.cli.local_ocr import LocalOcr
-    from apps.cli.local_print import LocalPrints
+    from apps.cli.local.ocr import LocalOcr
+    from apps.cli.local.prints import LocalPrints
+    from apps.cli.local.reading import LocalReading, parse_document
     from apps.pages.sandbox.client import Limits
 
     document = local_document(options.source, folder)
@@ -153,7 +153,7 @@ def parse_here(
         return False
     export = None
     if options.format in FILE_NAMES:
-        from apps.cli.local_export import local_export
+        from apps.cli.local.export import local_export
 
         export = local_export(options, document.name, folder, reader=reader, prints=prints)
     word_boxes = bool(options.boxes & {"word", "line"}) or options.format in (*PLACE_WORDS, "raw_words")

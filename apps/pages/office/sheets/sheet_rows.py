@@ -9,8 +9,9 @@ from typing import IO
 
 from apps.pages.model.errors import TooManyElements
 from apps.pages.model.text.safe_text import clean
-from apps.pages.office.sheets import formula_text, number_formats
+from apps.pages.office.sheets import number_formats
 from apps.pages.office.sheets.content import MAX_CELLS, Area, FilledCell, SheetContent
+from apps.pages.office.sheets.formulas import references
 from apps.pages.office.sheets.number_formats import GENERAL
 from apps.pages.office.sheets.workbook import NOT_COMPUTED
 from apps.pages.office.xml_parts import TOO_LONG, LocalNames, walk
@@ -168,7 +169,7 @@ class _RowReader:
             self._masters[shared] = self._row, self._column, text
             return text
         row, column, first = self._masters.get(shared, (self._row, self._column, "?"))
-        return formula_text.moved(first, self._row - row, self._column - column)
+        return references.moved(first, self._row - row, self._column - column)
 
 
 def _joined(texts: list[str]) -> str:

@@ -9,8 +9,9 @@ from apps.pages.model.office_options import OfficeOptions
 from apps.pages.model.text.safe_text import clean
 from apps.pages.office import encryption, packages
 from apps.pages.office.archive import Archive
-from apps.pages.office.sheets import computed_formulas, sheet_rows, worksheet
+from apps.pages.office.sheets import sheet_rows, worksheet
 from apps.pages.office.sheets.content import ROWS_PER_PAGE
+from apps.pages.office.sheets.formulas.recalculation import recalculated
 from apps.pages.office.sheets.number_formats import BUILT_IN, GENERAL
 from apps.pages.office.sheets.workbook import HIDDEN_SHEETS, NOT_COMPUTED, SheetSource, Workbook
 from apps.pages.office.sources import Source
@@ -24,7 +25,7 @@ def open_file(source: Source, password: str | None, options: OfficeOptions) -> W
     archive = Archive(source, password)
     warnings: tuple[str, ...] = ()
     if options.computes_formulas:
-        archive, is_computed = computed_formulas.recalculated(archive, encryption.plain_content(source, password))
+        archive, is_computed = recalculated(archive, encryption.plain_content(source, password))
         warnings = () if is_computed else (NOT_COMPUTED,)
     main = next((one.target for one in relationships(archive, "").values() if one.kind == "officeDocument"), "")
     root = part(archive, main)

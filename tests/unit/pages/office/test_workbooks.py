@@ -12,7 +12,7 @@ import xlsxwriter
 from apps.pages.model.blocks import BlockType, EmbeddedImage, Page, PageFailure
 from apps.pages.model.errors import TooManyElements
 from apps.pages.office.sheets import content, sheet_rows
-from apps.pages.office.sheets.formula_text import moved
+from apps.pages.office.sheets.formulas.references import moved
 from apps.pages.output.render import grid_of
 from apps.pages.reading.page_reading import inspect_document, read_pages
 from tests.unit.pages.office.office_files import NAMES, markdown, open_xml, read

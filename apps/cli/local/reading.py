@@ -24,8 +24,8 @@ from apps.pages.output.render import RenderOptions
 from apps.pages.sandbox.client import Limits, Reader
 
 if TYPE_CHECKING:
-    from apps.cli.local_export import WriteExport
-    from apps.cli.local_ocr import LocalOcr
+    from apps.cli.local.export import WriteExport
+    from apps.cli.local.ocr import LocalOcr
     from apps.pages.output.exports.pictures import PictureOf
 
 # Ranges per process that may be read before they can be written: enough to keep all processes busy behind a slow page.
@@ -129,7 +129,7 @@ def _inline_pictures(
 ) -> PictureOf | None:
     if not rendering.inline_images:
         return None
-    from apps.cli.local_export import pictures_of
+    from apps.cli.local.export import pictures_of
 
     return pictures_of(reader, document, media_type, password=reading["password"], limits=reading["limits"])
 

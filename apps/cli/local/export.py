@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from apps.cli.local_print import LocalPrints
+from apps.cli.local.prints import LocalPrints
 from apps.cli.options import chunk_options
 from apps.cli.progress import write_line
 from apps.pages.model.blocks import EmbeddedImage, Page, PageFailure

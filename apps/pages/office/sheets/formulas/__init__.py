@@ -1,0 +1,1 @@
+"""Formulas of a workbook: their references, and their values computed anew."""
