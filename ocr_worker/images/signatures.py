@@ -55,6 +55,8 @@ MAX_ENCLOSED = 0.62
 # Words with this confidence are text. Engines read loops as letters, and connected ink as this sure as it may be text.
 MIN_READ, MIN_READ_IF_CONNECTED, LARGE = 0.8, 0.97, 1.35
 MIN_CONFIDENCE = 0.6
+# Strokes around this many printed words are those of a stamp.
+MIN_WORDS_OF_STAMP = 2
 # More letters after a word for signatures are no ending of it.
 MAX_ENDING = 3
 RULING_SPACE = 5
@@ -105,11 +107,15 @@ def find_signatures(image: Gray, lines: Sequence[FoundLine], rulings: Sequence[P
     places = _places(lines, rulings, height)
     if not places:
         return []
-    ink = _unread_ink(image, words, rulings, height)
+    ink, printed = _unread_ink(image, words, rulings, height)
+    labels = {word for line in lines if _WORDS.search(line.text) for word in line.words}
     found: list[FoundSignature] = []
     for place in places:
         for one in _in_place(ink, place, height):
-            if not any(_share(one, other) > 0.3 or _share(other, one) > 0.3 for other in found):
+            inside = sum(_has_middle_of(one, word) for word in printed if word not in labels)
+            if inside < MIN_WORDS_OF_STAMP and not any(
+                _share(one, other) > 0.3 or _share(other, one) > 0.3 for other in found
+            ):
                 found.append(one)
     return sorted(found, key=lambda one: (one.top, one.x0))
 
@@ -180,8 +186,8 @@ def _is_label_of(word: PixelBox, line: PixelBox, height: float) -> bool:
 
 def _unread_ink(
     image: Gray, words: Sequence[FoundWord], rulings: Sequence[PixelBox], height: float
-) -> NDArray[np.uint8]:
-    """Return the ink of a page without its rulings and without the words that were read."""
+) -> tuple[NDArray[np.uint8], list[FoundWord]]:
+    """Return the ink of a page without its rulings and without the words that are print, and these words."""
     block = max(15, round(2 * height) | 1)
     smooth = cv2.GaussianBlur(image, (3, 3), 0)  # less grain
     found = cv2.adaptiveThreshold(smooth, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY_INV, block, 14)
@@ -196,6 +202,7 @@ def _unread_ink(
         if max((x1 - x0) / MIN_LINE, (bottom - top) / MIN_UPRIGHT) >= height:
             _erase_ruling(ink, round(x0), round(top), round(x1), round(bottom))
     margin = max(2, round(0.12 * height))
+    printed = []
     for word in words:
         if word.confidence < MIN_READ:
             continue
@@ -205,7 +212,13 @@ def _unread_ink(
         is_large = word.bottom - word.top > LARGE * height
         if label or not _is_connected(part, height) or (word.confidence >= MIN_READ_IF_CONNECTED and not is_large):
             part[:] = 0
-    return ink
+            printed.append(word)
+    return ink, printed
+
+
+def _has_middle_of(found: FoundSignature, word: FoundWord) -> bool:
+    across, down = (word.x0 + word.x1) / 2, (word.top + word.bottom) / 2
+    return found.x0 < across < found.x1 and found.top < down < found.bottom
 
 
 def _is_connected(ink: NDArray[np.uint8], height: float) -> bool:

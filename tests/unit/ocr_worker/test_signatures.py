@@ -126,6 +126,14 @@ def test_a_stamp_is_no_signature() -> None:
     assert form.signatures() == []
 
 
+def test_a_stamp_with_a_broken_rim_is_no_signature() -> None:
+    form = Form()
+    form.draw.arc((160, 310, 320, 415), 20, 330, fill=40, width=4)
+    form.print("RECEIVED", 185, 335, size=20)
+    form.print("04 MAR 2026", 180, 362, size=18)
+    assert form.signatures() == []
+
+
 def test_a_logo_is_no_signature() -> None:
     form = Form()
     form.draw.polygon([(160, 395), (220, 320), (280, 395)], fill=60)
