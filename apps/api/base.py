@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter
 from pydantic import BaseModel
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ from apps.accounts import audit
 from apps.accounts.models import AuditEntry, Project, Scope
 from apps.api.authentication import Caller
 from apps.api.request_errors import ScopeMissing
+from apps.api.requests import query_parameters
 from apps.api.requests.rate_limits import KeyRateLimit
 from apps.api.requests.scopes import Scopes
 
@@ -27,6 +29,23 @@ class ApiView(APIView):
     throttle_classes: tuple[type[KeyRateLimit], ...] = (KeyRateLimit,)
     http_method_names = ["get", "head", "post", "put", "delete"]  # noqa: RUF012
     scopes: Scopes
+    refuses_unknown_parameters = True
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.GET and self.refuses_unknown_parameters:
+            query_parameters.check_names(request, self._declared_parameters(request))
+
+    def _declared_parameters(self, request: Request) -> list[str]:
+        """Return the query parameters that the API description has for the request's method."""
+        method = "get" if request.method == "HEAD" else str(request.method).lower()
+        declared = getattr(getattr(self, method, None), "kwargs", {}).get("schema")  # set by extend_schema
+        if declared is None:
+            return []
+        schema = declared()
+        schema.view = self
+        parameters: list[OpenApiParameter] = schema.get_override_parameters()
+        return [each.name for each in parameters if each.location == OpenApiParameter.QUERY]
 
     def check_permissions(self, request: Request) -> None:
         """Raise ScopeMissing if the key lacks the scope that the view declares for the method."""
@@ -72,6 +91,7 @@ class PublicView(ApiView):
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
+    refuses_unknown_parameters = False
 
 
 def caller_of(request: Request) -> Caller:

@@ -42,6 +42,8 @@ class QueueStatusResponse(BaseModel):
 class QueueStatusz(PublicView):
     """Open work by queue, counted from rows. If the database or the broker does not respond: 503, not zero."""
 
+    refuses_unknown_parameters = True  # without its prefix a scaler would count all queues
+
     @extend_schema(
         operation_id="queue_status",
         tags=["service"],

@@ -144,7 +144,7 @@ class ClassifyJobs(ApiView):
     @extend_schema(
         operation_id="list_classify",
         tags=["classify"],
-        parameters=job_list_query(STATUS.values()),
+        parameters=job_list_query(STATUS.values(), file_input=str, document_input_type=str),
         responses={200: ClassifyJobList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:

@@ -174,7 +174,9 @@ class ExtractJobs(ApiView):
     @extend_schema(
         operation_id="list_extract",
         tags=["extract"],
-        parameters=job_list_query(STATUS.values(), file_input=str, document_input_type=str, expand=list),
+        parameters=job_list_query(
+            STATUS.values(), file_input=str, document_input_value=str, document_input_type=str, expand=list
+        ),
         responses={200: ExtractJobList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:

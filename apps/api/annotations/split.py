@@ -164,7 +164,7 @@ class SplitJobs(ApiView):
     @extend_schema(
         operation_id="list_split",
         tags=["split"],
-        parameters=job_list_query(SPLIT_STATUS.values()),
+        parameters=job_list_query(SPLIT_STATUS.values(), file_input=str, document_input_type=str),
         responses={200: SplitJobList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:

@@ -56,9 +56,10 @@ class KeyInOtherHeaders(ApiKeyAuthentication):
 
 
 class CompatibleView(ApiView):
-    """A view of another service's API."""
+    """A view of another service's API, whose clients may send parameters of that service."""
 
     authentication_classes = (KeyInOtherHeaders,)
+    refuses_unknown_parameters = False
 
 
 def submit(request: Request, source: Upload | Document, accepted: JobRequest) -> ParseJob:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from django.http.response import HttpResponseBase
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -22,12 +21,6 @@ from apps.pages.output.exports.options import DEFAULT_TOKENS, MAX_TOKENS, MIN_TO
 from apps.pages.output.exports.options import FILE_NAMES as FILES_OF_EXPORTS
 
 _TOKENS = {"type": "integer", "minimum": MIN_TOKENS, "maximum": MAX_TOKENS, "default": DEFAULT_TOKENS}
-_PARAMETERS: dict[str, type | dict[str, Any]] = {
-    "max_tokens": _TOKENS,
-    "overlap_tokens": {"type": "integer", "minimum": 0, "maximum": MAX_TOKENS // 2, "default": 0},
-    "split_by": {"type": "string", "enum": list(SPLITS), "default": SPLITS[0]},
-    "within_pages": bool,
-}
 
 _NO_FILE = "The result does not have this file: the job was not asked for it, or has nothing for it."
 _NO_PDF = (
@@ -42,7 +35,12 @@ class ResultFile(ApiView):
     @extend_schema(
         operation_id="get_parse_result_file",
         tags=["parse"],
-        parameters=query(**_PARAMETERS),
+        parameters=query(
+            max_tokens=_TOKENS,
+            overlap_tokens={"type": "integer", "minimum": 0, "maximum": MAX_TOKENS // 2, "default": 0},
+            split_by={"type": "string", "enum": list(SPLITS), "default": SPLITS[0]},
+            within_pages=bool,
+        ),
         responses={(200, "*/*"): OpenApiResponse(bytes, "The file"), **FILE_PROBLEMS},
     )
     def get(self, request: Request, job_id: str, name: str) -> HttpResponseBase:
@@ -50,7 +48,6 @@ class ResultFile(ApiView):
 
         The parameters are those of ``chunks.jsonl``. Exports are made when they are first asked for.
         """
-        query_parameters.refuse_unknown(request, *_PARAMETERS)
         job = find_job(project_of(request), job_id)
         if name not in FILE_NAMES:
             raise NotFound(f"A result has no file of this name. The names are: {', '.join(FILE_NAMES)}.")

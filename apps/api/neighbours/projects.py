@@ -69,7 +69,7 @@ class PagedProjects(ApiView):
     @extend_schema(
         operation_id="list_projects_v2",
         tags=["projects"],
-        parameters=query(project_name=str, page_size=int, page_token=str),
+        parameters=query(name=str, project_name=str, page_size=int, page_token=str),
         responses={200: ProjectList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
@@ -134,7 +134,7 @@ def _called(request: Request, project_id: str) -> Project:
 
 def _named(request: Request) -> list[ProjectFacts]:
     project = project_of(request)
-    name = query_parameters.text(request, "project_name")
+    name = query_parameters.text(request, "project_name") or query_parameters.text(request, "name")
     return [_represent(project)] if name in (None, project.name) else []
 
 

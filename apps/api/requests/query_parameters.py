@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 from rest_framework.request import Request
 
-from apps.api.request_errors import printable
+from apps.api.request_errors import InvalidOptions, OptionProblem, printable
 from apps.core import pagination
 from apps.core.pagination import PageOfRows, SortOrder
 from apps.jobs.errors import InvalidOption
@@ -19,10 +19,31 @@ DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 1000
 MAX_VALUES = 1000
 MAX_VALUE_CHARS = 1000
-OF_CLIENTS = ("project_id", "organization_id")
-"""Parameters that LlamaCloud's clients send with every request. The API key decides the project."""
+MAX_LISTED = 10
+ACCEPTED_EVERYWHERE = frozenset(
+    {"project_id", "organization_id", "expand", "force", "include_deleted", "include_total", "configuration_id"}
+)
+"""Parameters that LlamaParse's clients send to some addresses. Where they have no effect, the response is right without
+them: there are no organizations, nothing that was deleted is kept, and nothing needs force."""
 Row = TypeVar("Row", bound=Model)
 Value = TypeVar("Value", bound=str)
+
+
+def check_names(request: Request, known: Collection[str]) -> None:
+    """Raise InvalidOptions if the query has other names than ``known`` and those that clients send everywhere."""
+    unknown = [name for name in request.GET if name not in known and name not in ACCEPTED_EVERYWHERE]
+    if unknown:
+        instead = f"Send only: {', '.join(known)}." if known else "This address has none."
+        raise InvalidOptions(
+            [
+                OptionProblem(
+                    "extra_forbidden",
+                    ("query", printable(name)),
+                    f"The query parameter {printable(name)!r} is not known here. {instead}",
+                )
+                for name in unknown[:MAX_LISTED]
+            ]
+        )
 
 
 def text(request: Request, name: str) -> str | None:
@@ -31,16 +52,6 @@ def text(request: Request, name: str) -> str | None:
     if value is not None and ("\x00" in value or len(value) > MAX_VALUE_CHARS):
         raise _invalid(name, f"Send at most {MAX_VALUE_CHARS} characters, without NUL.", None)
     return value
-
-
-def refuse_unknown(request: Request, *known: str) -> None:
-    """Raise InvalidOption for a parameter that the call does not know: a misspelt one would change nothing."""
-    names = dict.fromkeys((*known, *OF_CLIENTS))
-    for name in request.GET:
-        if name not in names:
-            raise _invalid(
-                printable(name), f"This query parameter is not known. The known ones are: {', '.join(names)}.", None
-            )
 
 
 def values(request: Request, name: str) -> list[str]:

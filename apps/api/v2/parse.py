@@ -56,7 +56,6 @@ from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import EmptyFile, UnsupportedDocument
 from apps.pages.reading.inspection import may_be_read
 
-JOB_LIST_QUERY = job_list_query(STATUS.values())
 CONFIGURATION = "configuration"
 """The form field with the options of a job."""
 # The signature of a PDF has 5 bytes and starts within the limit.
@@ -85,12 +84,11 @@ class ParseJobs(ApiView):
     @extend_schema(
         operation_id="list_parse",
         tags=["parse"],
-        parameters=JOB_LIST_QUERY,
+        parameters=job_list_query(STATUS.values()),
         responses={200: JobList, **PROBLEMS},
     )
     def get(self, request: Request) -> HttpResponse:
         """List the project's jobs, newest first."""
-        query_parameters.refuse_unknown(request, *(each.name for each in JOB_LIST_QUERY))
         page = page_of_jobs(request, listed_jobs(request))
         items = [represent_job(job) for job in page.rows]
         return json_response(JobList(items=items, next_page_token=page.next_token, total_size=page.total))
@@ -143,7 +141,6 @@ class ParseJobById(ApiView):
         ``_content_metadata`` for a link to its file; others are ignored. ``image_filenames`` limits
         ``images_content_metadata``. ``wait``: seconds to wait for the end of an open job before answering.
         """
-        query_parameters.refuse_unknown(request, "expand", "image_filenames", "wait")
         job = find_job(project_of(request), job_id)
         seconds = query_parameters.integer(request, "wait", 0, minimum=0, maximum=long_poll.MAX_WAIT_SECONDS)
         job = long_poll.wait_for_end(job, seconds=seconds)
@@ -209,7 +206,6 @@ class ParsePages(ApiView):
     )
     def get(self, request: Request, job_id: str) -> HttpResponse:
         """List the pages of the job with their states."""
-        query_parameters.refuse_unknown(request, "page_size", "page_token")
         job = find_job(project_of(request), job_id)
         size = query_parameters.page_size(request, query_parameters.MAX_PAGE_SIZE)
         rows = job_queries.list_pages(job.pk)

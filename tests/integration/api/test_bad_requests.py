@@ -338,3 +338,50 @@ def test_an_empty_file_in_a_form_is_refused(api: Api) -> None:
     form = {"configuration": '{"tier":"fast"}', "file": SimpleUploadedFile("a.pdf", b"")}
     response = api.post(f"{PARSE}/upload", form)
     assert code_of(response, 400) == "file_empty"
+
+
+@pytest.mark.parametrize(
+    ("address", "sent", "known"),
+    [
+        (FILES, "page_sise=1", "page_size"),
+        (f"{PARSE}/pjb-1", "expnd=markdown", "expand"),
+        (f"{PARSE}/pjb-1/pages", "page=2", "page_token"),
+        (f"{PARSE}/pjb-1/result/chunks.jsonl", "formatt=csv", "max_tokens"),
+        ("/api/v1/parsing/history", "limit=5", "page_size"),
+        ("/api/v1/parsing/job/pjb-1/result/raw/markdown", "format=csv", "This address has none"),
+        ("/api/queue-statusz", "queue_prefx=ocr", "queue_prefix"),
+    ],
+)
+def test_a_mistyped_query_parameter_is_refused_with_the_known_ones(
+    api: Api, address: str, sent: str, known: str
+) -> None:
+    response = api.get(f"{address}?{sent}")
+
+    assert code_of(response, 422) == "invalid_option"
+    (problem,) = response.json()["detail"]
+    assert problem["loc"] == ["query", sent.partition("=")[0]]
+    assert known in problem["msg"]
+
+
+def test_an_option_in_the_query_of_an_upload_is_refused(api: Api) -> None:
+    response = api.post(f"{PARSE}/upload?tier=agentic", {"file": io.BytesIO(long_document(1))})
+
+    assert code_of(response, 422) == "invalid_option"
+    assert not Document.objects.exists()
+
+
+def test_query_parameters_of_official_clients_are_accepted(api: Api) -> None:
+    own = api.upload().json()["project_id"]
+
+    for address in (
+        FILES,
+        "/api/v1/parsing/history",
+        "/api/v1/beta/directories",
+        "/api/v2/extract",
+        "/api/v2/projects",
+    ):
+        sent = {"organization_id": "o", "project_id": own, "include_deleted": "false", "expand": ["a", "b"]}
+        assert api.get(address, sent).status_code == 200, address
+    assert api.get("/api/v2/extract", {"document_input_value": "dfl-1", "configuration_id": "c"}).status_code == 200
+    assert [each["name"] for each in api.get("/api/v2/projects", {"name": "default"}).json()["items"]] == ["default"]
+    assert api.get("/api/v2/projects", {"name": "other"}).json()["items"] == []
