@@ -1,4 +1,4 @@
-"""Admin of projects and keys. Keys are created with ``manage.py create_api_key`` and revoked here."""
+"""Admin of projects and keys. A new key is shown once, on the page that follows its creation."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from apps.accounts import services
+from apps.accounts import audit, services
 from apps.accounts.models import ApiKey, AuditEntry, Project, ProjectQuota
 from apps.core.read_only_admin import ReadOnlyAdmin
 
@@ -68,11 +69,51 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         *("requests_per_minute", "uploads_at_once"),
     ]
     list_select_related = ["project"]
-    readonly_fields = ["project", "name", "beginning", "created_at", "last_used_at", "expires_at", "revoked_at"]
     actions = ["revoke"]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        chosen = ["project", "name", "scopes", "allowed_addresses", "expires_at"]
+        return super().get_fields(request, obj) if obj else chosen
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        facts = ["project", "name", "beginning", "created_at", "last_used_at", "expires_at", "revoked_at"]
+        return facts if obj else []
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        kwargs["queryset"] = Project.objects.filter(deletion_requested_at=None).order_by("name")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        row, key = services.create_api_key(
+            name=obj.name,
+            project=obj.project.name,
+            expires_at=obj.expires_at,
+            scopes=obj.scopes,
+            allowed_addresses=obj.allowed_addresses,
+        )
+        obj.pk, obj.beginning = row.pk, row.beginning
+        request.new_api_key = key  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
+        """Show the key. A message after a redirect would store it in a cookie or in the session."""
+        audit.record(
+            kind=AuditEntry.Kind.PERSON,
+            actor=request.user.get_username(),
+            action="accounts_apikey_add",
+            target=str(obj.pk),
+            meta=request.META,
+        )
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "New API key",
+            "api_key": obj,
+            "key": request.new_api_key,  # type: ignore[attr-defined]
+        }
+        return TemplateResponse(request, "accounts/new_api_key.html", context)
 
     @admin.action(description="Revoke the selected keys")
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,24 @@ def test_logins_and_changes_of_a_person_are_recorded(person: Client, api: Api) -
     assert person.get("/admin/accounts/auditentry/add/").status_code == 403
     assert person.post(f"/admin/accounts/auditentry/{last.pk}/delete/", {"post": "yes"}).status_code == 403
     assert person.post(f"/admin/accounts/auditentry/{last.pk}/change/", {"actor": "other"}).status_code == 403
+
+
+def test_a_key_that_a_person_creates_is_shown_once_and_works(person: Client) -> None:
+    person.force_login(User.objects.get())
+    project = Project.objects.create(name="invoices")
+    form = {"project": str(project.pk), "name": "robot", "scopes": "read", "allowed_addresses": ""}
+    page = person.post("/admin/accounts/apikey/add/", form | {"expires_at_0": "2999-01-01", "expires_at_1": "00:00"})
+    key = re.findall(r"lm-[\w-]{40,}", page.content.decode())[0]
+
+    assert Api(key).get(FILES).status_code == 200
+    row = ApiKey.objects.get()
+    assert (row.project, row.scopes, row.expires_at.year if row.expires_at else 0) == (project, "read", 2999)
+    assert entries()[-1] == ("person", "operator", "accounts_apikey_add", str(row.pk))
+    stored = str([list(ApiKey.objects.values()), list(AuditEntry.objects.values()), person.cookies.output()])
+    assert key not in stored
+    assert key not in person.get(f"/admin/accounts/apikey/{row.pk}/change/").content.decode()
+    person.post("/admin/accounts/apikey/add/", form | {"scopes": "everything"})
+    assert ApiKey.objects.count() == 1
 
 
 def test_what_keys_change_is_recorded_and_what_they_read_or_create_is_not(api: Api) -> None:
