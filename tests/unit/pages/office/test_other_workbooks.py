@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import zipfile
 from pathlib import Path
 
@@ -85,6 +86,18 @@ def test_workbooks_of_excel_2_to_4_are_read(tmp_path: Path, version: int) -> Non
 
     assert facts.media_type == "application/vnd.ms-excel"
     assert [cell.text for cell in page.blocks[-1].cells] == ["Einnahmen", "früher"]
+
+
+def test_empty_cells_of_xls_cost_nothing(tmp_path: Path) -> None:
+    rows: list[list[float | str]] = [["first"], *[[] for _ in range(60_000)], [*[""] * 250, "last"]]
+    path = write_xls(tmp_path / "far.xls", {"Sales": rows})
+    started = time.process_time()
+    [page] = read(path)[1]
+
+    assert {"first", "last"} <= {cell.text for block in page.blocks for cell in block.cells} | {
+        block.text for block in page.blocks
+    }
+    assert time.process_time() - started < 3
 
 
 def test_xls_whose_streams_share_sectors_is_read(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from apps.pages.office.sources import Source, bytes_of
 
 MEDIA_TYPE = "application/vnd.ms-excel"
 REPAIRED = "document_repaired"
+_WITHOUT_VALUE = (0, 6)  # no cell, and one with nothing but a format
 
 
 def open_file(source: Source, password: str | None, options: OfficeOptions) -> Workbook:
@@ -72,6 +73,7 @@ def _opened(content: bytes) -> Any:
             file_contents=content,
             logfile=io.StringIO(),
             formatting_info=True,
+            ragged_rows=True,  # otherwise all rows are as long as the longest
             ignore_workbook_corruption=True,  # streams that share sectors; other programs open such files
         )
     except xlrd.XLRDError as error:
@@ -86,8 +88,8 @@ def _read(book: Any, sheet: Any, stream: bytes = b"", start: int = 0) -> SheetCo
     """Return what a sheet has. ``stream``, ``start``: where its drawings are, if they can be read."""
     found = SheetContent()
     for row in range(sheet.nrows):
-        for column in range(sheet.row_len(row)):
-            if text := _shown(book, sheet.cell(row, column)).strip():
+        for column, kind in enumerate(sheet.row_types(row)):
+            if kind not in _WITHOUT_VALUE and (text := _shown(book, sheet.cell(row, column)).strip()):
                 found.cells.append(FilledCell(row, column, text))
     found.merged = [Area(row, column, end - 1, last - 1) for row, end, column, last in sheet.merged_cells]
     for link in sheet.hyperlink_list:
