@@ -15,7 +15,8 @@ from apps.pages.office.sheets.content import Area, SheetContent
 from apps.pages.office.sheets.sheet_rows import BookParts, area_of, read_rows, unescaped
 from apps.pages.office.xml_parts import Element, Relationship, part, relationships
 
-_ON_PAPER = re.compile(r'&(?:"[^"]*"|K[0-9A-Fa-f]{6}|[0-9]+|[A-Za-z])')
+# Codes, and the sign of one point before which Office writes a document's sensitivity.
+_ON_PAPER = re.compile(r'&(?:"[^"]*"|0?1#|K[0-9A-Fa-f]{6}|[0-9]+|[A-Za-z])')
 
 
 def read(archive: Archive, name: str, book: BookParts) -> SheetContent:
@@ -43,7 +44,7 @@ def read(archive: Archive, name: str, book: BookParts) -> SheetContent:
 
 def add_running_line(sheet: SheetContent, text: str, *, is_header: bool) -> None:
     """Add the header or footer that the sheet has on paper, without its codes for fonts, dates and page numbers."""
-    if text := clean(" ".join(_ON_PAPER.sub(" ", text).split())):
+    if text := clean(" ".join(_ON_PAPER.sub(" ", unescaped(text)).split())):
         block_type = BlockType.PAGE_HEADER if is_header else BlockType.PAGE_FOOTER
         (sheet.before if is_header else sheet.after).append(Block(type=block_type, box=NO_BOX, text=text))
 

@@ -272,3 +272,11 @@ def test_a_sheet_with_entities_or_without_an_end_is_refused(path: Path, sheet: s
     [page] = read_pages(str(path), [1], media_type=facts.media_type)
     assert isinstance(page, PageFailure)
     assert page.code == "document_corrupt"
+
+
+def test_a_header_has_neither_codes_nor_the_sign_before_a_sensitivity(path: Path) -> None:
+    codes = "&amp;C_x000D_&amp;1#&amp;&quot;Calibri&quot;&amp;10&amp;K000000 Internal"
+    more = f"<headerFooter><oddHeader>{codes}</oddHeader></headerFooter>"
+    [page] = read(sheet_file(path, "<row><c><v>1</v></c></row>", more))[1]
+
+    assert [block.text for block in page.blocks if block.type is BlockType.PAGE_HEADER] == ["Internal"]
