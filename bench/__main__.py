@@ -8,7 +8,7 @@ import sys
 
 BENCHMARKS = [
     *("pages", "isolation", "service", "quality", "fidelity", "statusz", "edge", "foreign_ids", "memory", "sizing"),
-    *("office", "office_speed", "chunks", "barcodes", "conversion"),
+    *("office", "office_speed", "chunks", "barcodes", "conversion", "signatures"),
 ]
 
 
