@@ -5,23 +5,11 @@ Office programs write the code of a sign as it is, or in the private use area, 0
 
 from __future__ import annotations
 
+from apps.pages.model.text import symbol_signs
+
 _PRIVATE = range(0xF020, 0xF100)
-# The encoding of Adobe's Symbol from 0x20, from 0xA0 and from 0xF1 on.
-_SYMBOL = " !∀#∃%&∋()*+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼"
-_SYMBOL_HIGH = "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓°±″≥×∝∂•÷≠≡≈…⏐⎯↵ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓◊⟨®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪"
-_SYMBOL_END = "⟩∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭"
-_WINGDINGS = {
-    0x22: "✂", 0x28: "☎", 0x2A: "✉", 0x36: "⌛", 0x37: "⌨", 0x3E: "✇", 0x3F: "✍", 0x41: "✌", 0x43: "👍", 0x44: "👎",
-    0x45: "☜", 0x46: "☞", 0x47: "☝", 0x48: "☟", 0x4A: "☺", 0x4B: "😐", 0x4C: "☹", 0x4E: "☠", 0x51: "✈", 0x52: "☼",
-    0x54: "❄", 0x58: "✠", 0x59: "✡", 0x5A: "☪", 0x5B: "☯", 0x6C: "●", 0x6D: "❍", 0x6E: "■", 0x6F: "☐", 0x71: "❑",
-    0x72: "❒", 0x73: "⬧", 0x74: "⧫", 0x75: "◆", 0x76: "❖", 0x77: "⬥", 0x78: "☒", 0x9E: "·", 0x9F: "•", 0xA1: "○",
-    0xA4: "◉", 0xA5: "◎", 0xA7: "▪", 0xA8: "☐", 0xAB: "★", 0xB5: "✪", 0xB6: "✰", 0xD8: "➢", 0xDF: "←", 0xE0: "→",
-    0xE1: "↑", 0xE2: "↓", 0xE3: "↖", 0xE4: "↗", 0xE5: "↙", 0xE6: "↘", 0xE8: "➔", 0xEF: "⇦", 0xF0: "⇨", 0xF1: "⇧",
-    0xF2: "⇩", 0xF3: "⬄", 0xF4: "⇳", 0xFB: "✗", 0xFC: "✓", 0xFD: "☒", 0xFE: "☒",
-    0x80: "⓪", **{0x81 + place: chr(0x2460 + place) for place in range(10)},
-    0x8B: "⓿", **{0x8C + place: chr(0x2776 + place) for place in range(10)},
-    **{0x5E + place: chr(0x2648 + place) for place in range(12)},
-}  # fmt: skip
+_BOXES = {0x6F: "☐", 0x78: "☒", 0xA8: "☐", 0xFE: "☒"}
+"""As Word writes the check boxes of forms."""
 _WINGDINGS_2 = {
     0x4F: "✗", 0x50: "✓", 0x51: "☒", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0x95: "•", 0x96: "•", 0x97: "●", 0x98: "●",
     0x99: "○", 0xA2: "■", 0xA3: "☐", 0x69: "⓪", **{0x6A + place: chr(0x2460 + place) for place in range(10)},
@@ -34,14 +22,15 @@ _WINGDINGS_3 = {
 _WEBDINGS = {
     0x33: "◀", 0x34: "▶", 0x35: "▲", 0x36: "▼", 0x61: "✔", 0x63: "☐", 0x67: "■", 0x6E: "●", 0x72: "✖",
 }  # fmt: skip
-_ADOBE = {
-    first + place: sign
-    for first, signs in ((0x20, _SYMBOL), (0xA0, _SYMBOL_HIGH), (0xF1, _SYMBOL_END))
-    for place, sign in enumerate(signs)
-}
+
+
+def _by_code(signs: str) -> dict[int, str]:
+    return {code: sign for code, sign in enumerate(signs, 0x20) if sign != "\0"}
+
+
 _FONTS = {
-    **dict.fromkeys(("symbol", "symbol mt", "symbolmt"), _ADOBE),
-    "wingdings": _WINGDINGS,
+    **dict.fromkeys(("symbol", "symbol mt", "symbolmt"), _by_code(symbol_signs.SYMBOL)),
+    "wingdings": _by_code(symbol_signs.WINGDINGS) | _BOXES,
     "wingdings 2": _WINGDINGS_2,
     "wingdings 3": _WINGDINGS_3,
     "webdings": _WEBDINGS,

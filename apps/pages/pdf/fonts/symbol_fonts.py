@@ -6,33 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from apps.pages.model.text import symbol_signs
+
 # Programs write code 0xA7 of such a font as U+F0A7.
 _PRIVATE = 0xF000
-_NONE = "\0"
-# The tables begin at code 0x20.
-_SYMBOL = (
-    " !∀#∃%&∋()∗+,−./0123456789:;<=>?"
-    "≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼" + 33 * _NONE + "€ϒ′≤⁄∞ƒ♣♦♥♠↔←↑→↓"
-    "°±″≥×∝∂•÷≠≡≈…⏐⎯↵"
-    "ℵℑℜ℘⊗⊕∅∩∪⊃⊇⊄⊂⊆∈∉"
-    "∠∇®©™∏√⋅¬∧∨⇔⇐⇑⇒⇓"
-    "◊⟨®©™∑⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪" + _NONE + "⟩∫⌠⎮⌡⎞⎟⎠⎤⎥⎦⎫⎬⎭" + _NONE
-)
-_WINGDINGS = (
-    " ✏✂✁👓🔔📖🕯☎✆✉🖃📪📫📬📭"
-    "📁📂📄🗏🗐🗄⌛⌨🖰🖲🖳🖴🖫🖬✇✍"
-    "🖎✌👌👍👎☜☞☝☟🖐☺😐☹💣☠⚐"
-    "🏱✈☼💧❄🕆✞🕈✠✡☪☯ॐ☸♈♉"
-    "♊♋♌♍♎♏♐♑♒♓🙰🙵●❍■□"
-    "◻❑❒⬧⧫◆❖⬥⌧⮹⌘🏵🏶🙶🙷" + _NONE + "⓪①②③④⑤⑥⑦⑧⑨⑩⓿❶❷❸❹"
-    "❺❻❼❽❾❿🙢🙠🙡🙣🙞🙜🙝🙟·•"
-    "▪○🞆🞈◉◎🔿▪◻🟂✦★✶✴✹✵"
-    "⯐⌖⟡⌑⯑✪✰🕐🕑🕒🕓🕔🕕🕖🕗🕘"
-    "🕙🕚🕛⮰⮱⮲⮳⮴⮵⮶⮷🙪🙫🙕🙔🙗"
-    "🙖🙐🙑🙒🙓⌫⌦⮘➢⮙⮛⮈➲⮉⮋←"
-    "→↑↓↖↗↙↘🡸➔🡹🡻🡼🡽🡿🡾⇦"
-    "⇨⇧⇩⬄⇳⬁⬀⬃⬂▭▫✗✓☒☑" + _NONE
-)
 # The pieces of tall brackets that Adobe's list of glyph names puts into the private use area, from this code.
 _FIRST_PIECE = 0xF8E6
 _PIECES = "⏐⎯®©™⎛⎜⎝⎡⎢⎣⎧⎨⎩⎪⎮⎞⎟⎠⎤⎥⎦⎫⎬⎭"
@@ -42,7 +19,7 @@ def _by_code(table: str) -> Any:
     return np.array([0] * 0x20 + [ord(character) for character in table], "u4")
 
 
-SYMBOL, WINGDINGS = _by_code(_SYMBOL), _by_code(_WINGDINGS)
+SYMBOL, WINGDINGS = _by_code(symbol_signs.SYMBOL), _by_code(symbol_signs.WINGDINGS)
 
 
 def table_of(name: str) -> Any:
