@@ -75,7 +75,7 @@ class FoundSignature(NamedTuple):
     confidence: float
 
 
-class _Place(NamedTuple):
+class _SigningPlace(NamedTuple):
     """A place where people sign, in pixels. ``has_word``, ``has_line``: what shows it."""
 
     x0: float
@@ -120,13 +120,13 @@ def find_signatures(image: Gray, lines: Sequence[FoundLine], rulings: Sequence[P
     return sorted(found, key=lambda one: (one.top, one.x0))
 
 
-def _places(lines: Sequence[FoundLine], rulings: Sequence[PixelBox], height: float) -> list[_Place]:
+def _places(lines: Sequence[FoundLine], rulings: Sequence[PixelBox], height: float) -> list[_SigningPlace]:
     """Return the places where people sign, those with a word and a line first."""
     words = [box for line in lines for box in _signature_words(line)]
     labels = [_box(line.words) for line in lines if _OTHER_FIELDS.search(line.text) and not _WORDS.search(line.text)]
     across = [one for one in rulings if one[2] - one[0] > one[3] - one[1]]
     down = [one for one in rulings if one[3] - one[1] >= MIN_UPRIGHT * height]
-    found: list[_Place] = []
+    found: list[_SigningPlace] = []
     used: set[PixelBox] = set()
     for line in across:
         x0, top, x1, bottom = line
@@ -138,12 +138,12 @@ def _places(lines: Sequence[FoundLine], rulings: Sequence[PixelBox], height: flo
             continue
         used.update(near)
         reach = MAX_ABOVE * height
-        found.append(_Place(x0 - height, top - reach, x1 + height, bottom + 1.5 * height, bool(near), True))
+        found.append(_SigningPlace(x0 - height, top - reach, x1 + height, bottom + 1.5 * height, bool(near), True))
     for word in words:
         if word not in used:
             x0, top, x1, bottom = word
             below, above = MAX_BELOW * height, MAX_ABOVE * height
-            found.append(_Place(x0 - height, top - above, x1 + MAX_BESIDE * height, bottom + below, True, False))
+            found.append(_SigningPlace(x0 - height, top - above, x1 + MAX_BESIDE * height, bottom + below, True, False))
     return sorted(found, key=lambda place: (not place.has_word, not place.has_line))[:MAX_PLACES]
 
 
@@ -241,7 +241,7 @@ def _erase_ruling(ink: NDArray[np.uint8], x0: int, top: int, x1: int, bottom: in
     part[:, heights <= own + 1] = 0
 
 
-def _in_place(ink: NDArray[np.uint8], place: _Place, height: float) -> Iterator[FoundSignature]:
+def _in_place(ink: NDArray[np.uint8], place: _SigningPlace, height: float) -> Iterator[FoundSignature]:
     """Yield the signatures in a place; ink that reaches far out of it is none."""
     margin = round(2 * height)
     x0, top = max(0, round(place.x0) - margin), max(0, round(place.top) - margin)
@@ -295,7 +295,7 @@ def _distance(first: _Part, second: _Part) -> float:
     return math.hypot(across, down)
 
 
-def _confidence(labels: NDArray[np.int32], group: Sequence[_Part], place: _Place, height: float) -> float:
+def _confidence(labels: NDArray[np.int32], group: Sequence[_Part], place: _SigningPlace, height: float) -> float:
     """Return how sure it is that a group of strokes is a signature; 0.0 for what is none."""
     x0, top, x1, bottom = _edges(group)
     wide, tall = (x1 - x0) / height, (bottom - top) / height

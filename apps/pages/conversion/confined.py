@@ -15,7 +15,7 @@ from apps.pages.model.errors import ReaderNotConfined
 from apps.pages.office import encryption, open_document_encryption
 from apps.pages.sandbox import confinement
 from apps.pages.sandbox.confinement import FileAccess
-from apps.pages.sandbox.seccomp import ProgramFilter
+from apps.pages.sandbox.system_calls.seccomp import ProgramFilter
 
 _READABLE = (
     *(

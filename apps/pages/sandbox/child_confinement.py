@@ -10,8 +10,8 @@ from pathlib import Path
 
 from apps.pages.sandbox import confinement, escapes
 from apps.pages.sandbox.confinement import FileAccess, Limits, MemoryInUse
-from apps.pages.sandbox.opened_files import OpenedFiles
-from apps.pages.sandbox.seccomp import SystemCallFilter
+from apps.pages.sandbox.system_calls.opened_files import OpenedFiles
+from apps.pages.sandbox.system_calls.seccomp import SystemCallFilter
 
 DOCUMENT_NAME = "document.pdf"
 """How a child calls its document, in its working folder. Some libraries go by the name's ending."""

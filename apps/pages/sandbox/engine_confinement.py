@@ -13,7 +13,7 @@ from pathlib import Path
 
 from apps.pages.sandbox import confinement, escapes
 from apps.pages.sandbox.confinement import FileAccess, program_paths
-from apps.pages.sandbox.seccomp import ProgramFilter, SystemCallFilter
+from apps.pages.sandbox.system_calls.seccomp import ProgramFilter, SystemCallFilter
 
 # Read by libraries that look for the number of cores.
 _MACHINE = ("/proc/cpuinfo", "/proc/meminfo", "/proc/self", "/sys/devices/system", "/sys/bus/pci/devices")

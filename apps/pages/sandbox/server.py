@@ -31,9 +31,9 @@ from apps.pages.model.page_images.ocr_image import encode_ocr_image
 from apps.pages.sandbox import confinement, protocol, scratch
 from apps.pages.sandbox.child_confinement import DOCUMENT_NAME, ChildConfinement, name_document
 from apps.pages.sandbox.confinement import Limits
-from apps.pages.sandbox.opened_files import OpenedFiles
 from apps.pages.sandbox.preload import warm_up
 from apps.pages.sandbox.protocol import Ended, Fork, Hangup, Kind, ReaderReady, ReadRequest, Refusal
+from apps.pages.sandbox.system_calls.opened_files import OpenedFiles
 
 _GRACE_SECONDS = 0.25
 _KEEP_SECONDS = 1.0
