@@ -10,7 +10,9 @@ ParseError
     ConverterMissing, ConversionFailed, ConversionTimeout
     DocumentNotFound, FileTooLarge, DocumentInUse, DirectoryNotFound, NameTaken, S3FolderNotAllowed
     QuotaExceeded, SourceGone, NoText, DocumentMissing
-    RefusedByServer, NoTables
+    RefusedByServer
+      NotInResult
+    NoTables, NoPdf
     FetchFailed, FetchTimeout, FetchForbidden, FetchTlsError, FetchTooLarge
   PageError                  one page; the job continues
     PageTimeout, PageMemoryExceeded, PageCrashed, PageTooLarge, RegionOutsidePage, NoPictureOfPage, GarbledPage

@@ -24,7 +24,7 @@ KNOWN = [
     (
         "docling-xlsx-05-table-with-title.xlsx",
         1,
-        "Number of freshwater ducks per year\n\n|Year / Number of Ducks|Freshwater Ducks|",
+        "Number of freshwater ducks per year\n\n|Year|Freshwater Ducks|",
     ),
     ("docling-xlsx-06-edge-cases-.xlsx", 3, "|G1|H1|I3|\n|-|-|-|\n|Overview 1|Purpose 1|Extra 1|"),
     ("unst-2023-half-year-analyses-by-segment.xlsx", 1, "|Zone NA|12,553|2,713|2,632|(81)|(29)|(44)|(337)|"),
