@@ -27,6 +27,11 @@ _NO_PDF = (
     "The document is not a PDF, and none was made of it. For the PDF of an office document, send "
     "output_options.save_output_pdf when you parse it; for the PDF of a picture, fetch searchable.pdf."
 )
+_NO_WORKBOOK = (
+    "The result has no workbook: the document has no tables, or the job was not asked for it. Send "
+    "output_options.tables_as_spreadsheet.enable when you parse it."
+)
+_NO_FILES = {DOCUMENT_PDF: _NO_PDF, "tables.xlsx": _NO_WORKBOOK}
 
 
 class ResultFile(ApiView):
@@ -59,7 +64,7 @@ class ResultFile(ApiView):
             return delivery.not_modified(tag)
         found = open_file(job, name, chunks)
         if found is None:
-            raise NotFound(_NO_PDF if name == DOCUMENT_PDF else _NO_FILE)
+            raise NotFound(_NO_FILES.get(name, _NO_FILE))
         size, content = found
         return delivery.file_response(request, content, size=size, name=name, media_type=media_type_of(name), tag=tag)
 

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 
 from apps.accounts.models import Project
 from apps.api.base import ApiView, caller_of, json_response, project_of
+from apps.api.error_codes import llamaparse_code
 from apps.api.request_errors import InvalidOptions, OptionProblem
 from apps.api.requests import query_parameters
 from apps.api.requests.bodies import read_json, validated
@@ -101,7 +102,7 @@ class JobReference(BaseModel):
 class BatchResult(BaseModel):
     """A file of a batch and its job. ``source_directory_file_id`` is the file's id if it is in no directory.
 
-    ``name``, an extension: the path of a file inside ``source_file_id``.
+    ``name``, an extension: the path of a file inside ``source_file_id``. ``error_message`` is that of a failed job.
     """
 
     source_directory_file_id: str
@@ -229,15 +230,21 @@ class BatchById(ApiView):
                     source_directory_file_id=source_id,
                     name=name or None,
                     job_reference=JobReference(id=job_id) if job_id else None,
-                    error_message=None if job_id else "The job was removed.",
+                    error_message=_error_message(code, detail) if job_id else "The job was removed.",
                 )
-                for source_id, name, job_id in batch.files.order_by("pk").values_list("source_id", "name", "job_id")
+                for source_id, name, job_id, code, detail in batch.files.order_by("pk").values_list(
+                    "source_id", "name", "job_id", "job__error_code", "job__error_detail"
+                )
             ]
             if batch.source_file_id:
                 represented.skipped = [
                     SkippedFile(name=file["name"], code=file["code"], message=file["detail"]) for file in batch.skipped
                 ]
         return json_response(represented)
+
+
+def _error_message(code: str, detail: str) -> str | None:
+    return f"{llamaparse_code(code)}: {detail}" if code else None
 
 
 class CancelBatch(ApiView):

@@ -65,7 +65,9 @@ def read_upload(request: Request) -> Iterator[Upload]:
     """
     with read_form(request) as form:
         if form.upload is None:
-            raise FileMissing("The form has no file part. Send the document as the part file, with a file name.")
+            raise FileMissing(
+                "The form has no file part. Send the document as the part file, with a file name (curl: -F file=@NAME)."
+            )
         yield form.upload
 
 

@@ -39,7 +39,7 @@ def workers() -> list[Finding]:
         elif settings.QUEUES[queue].page_parser and queue not in served:
             findings.append(ok(name, "There is none and none is needed: no deployment serves this queue."))
         elif queue == workflow.CONVERT_QUEUE and not has_converter():
-            findings.append(ok(name, "There is none and none is needed: documents of older programs are refused."))
+            findings.append(ok(name, "There is none, so documents of older programs are refused."))
         else:
             findings.append(
                 failed(name, f"No worker {NOT_REPORTED}: work in this queue waits.", manage(f"work {queue}"))

@@ -93,7 +93,7 @@ class EncryptedDocument(DocumentError):
 
 
 class WrongPassword(DocumentError):
-    """The password does not open this document. Check it and send the document again."""
+    """The password does not open this document. Send the right one (input_options.pdf.password, or --password-file)."""
 
     code = "wrong_password"
 
@@ -207,7 +207,7 @@ class PageTooLarge(PageError):
 
 
 class NoPictureOfPage(PageError):
-    """The document is read from its structure, so its pages have no pictures. Fetch its text, HTML or Word file."""
+    """The pages have no pictures: the document is read from its structure. Send images_to_save: screenshot."""
 
     code = "no_page_picture"
 

@@ -96,7 +96,9 @@ def type_of_parts(archive: Archive) -> str:
         return "application/epub+zip"
     if older := older_files.type_of_archive(archive):
         return older
-    raise UnsupportedDocument("This archive is no office document. Parse its documents in a batch (source_file_id).")
+    raise UnsupportedDocument(
+        "This archive is no office document. Parse its documents in a batch: POST /api/v2/batches with source_file_id."
+    )
 
 
 def type_of_compound_file(source: Source, password: str | None = None) -> str:

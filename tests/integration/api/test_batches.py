@@ -68,6 +68,7 @@ def test_a_batch_parses_each_file_of_a_directory(api: Api, finish: Finish, direc
         assert result.job_reference is not None
         name = listed[result.source_directory_file_id]["display_name"]
         found[name] = api.get(f"{PARSE}/{result.job_reference.id}").json()["job"]
+        assert result.error_message == found[name]["error_message"]
     assert {name: job["status"] for name, job in found.items()} == {
         "a.pdf": "COMPLETED",
         "b.pdf": "COMPLETED",
