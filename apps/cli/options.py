@@ -26,10 +26,20 @@ OUTPUT_FILES = {
 """The file of each format; ``json`` has several."""
 FORMATS_BY_SUFFIX = {".txt": "text", ".json": "json", ".jsonl": "chunks", ".xlsx": "xlsx", ".pdf": "pdf"} | {
     ".html": "html",
+    ".htm": "html",
     ".docx": "docx",
     ".hocr": "hocr",
+    ".zip": "zip",
 }
 """The format of an output whose name ends so, if the command names none."""
+_HINTS_BY_SUFFIX = {
+    ".csv": " The tables as CSV files in a ZIP archive: --format csv.",
+    ".xml": " Words and their boxes as ALTO XML: --format alto.",
+    **dict.fromkeys((".doc", ".odt", ".rtf"), " A Word document: --format docx and a name that ends in .docx."),
+    **dict.fromkeys((".xls", ".ods", ".tsv"), " The tables as a workbook: --format xlsx and a name that ends in .xlsx."),
+    **dict.fromkeys((".ppt", ".pptx", ".odp", ".epub", ".yaml", ".yml", ".tex", ".png", ".jpg", ".jpeg"), ""),
+}
+"""Names that end so promise a format which the name alone does not choose."""
 MODES = ("fast", "balanced", "multimodal", "agentic")
 # Options that need a service, with their defaults.
 _SERVICE_OPTIONS = {
@@ -225,7 +235,11 @@ def check_format(options: argparse.Namespace) -> None:
     """Set ``format`` if it is missing. Raise UsageError if it cannot be written, or not with these options."""
     if options.format is None:
         suffix = Path(options.output or "").suffix.lower()
-        options.format = "markdown" if is_many(options.source) else FORMATS_BY_SUFFIX.get(suffix, "markdown")
+        is_one = not is_many(options.source)
+        if is_one and suffix in _HINTS_BY_SUFFIX and not options.estimate:
+            detail = f"The ending {suffix} of -o chooses no format, so pass --format.{_HINTS_BY_SUFFIX[suffix]}"
+            raise UsageError("invalid_option", detail)
+        options.format = FORMATS_BY_SUFFIX.get(suffix, "markdown") if is_one else "markdown"
     if options.boxes and options.format != "json":
         raise UsageError("invalid_option", "--boxes needs --format json: Markdown and text have no boxes.")
     if options.format == "docling" and not options.server:

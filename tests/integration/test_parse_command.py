@@ -110,6 +110,23 @@ def test_the_name_of_the_output_chooses_the_format(small: Path, tmp_path: Path) 
     assert (tmp_path / "a.pdf").read_bytes() == small.read_bytes()
     assert parse(small, "-o", tmp_path / "b.pdf", "--format", "text").returncode == 0
     assert (tmp_path / "b.pdf").read_bytes() == b"Ready\n"
+    assert parse(small, "-o", tmp_path / "a.zip").returncode == 0
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.read("markdown.md") == b"Ready\n"
+    assert parse(small, "-o", tmp_path / "a.unknown").returncode == 0
+    assert (tmp_path / "a.unknown").read_bytes() == b"Ready\n"
+
+
+@pytest.mark.parametrize(("name", "message"), [("a.csv", b"--format csv"), ("a.ODT", b"docx"), ("a.pptx", b"--format")])
+def test_the_name_of_a_format_that_it_does_not_choose_is_refused(
+    small: Path, tmp_path: Path, name: str, message: bytes
+) -> None:
+    done = parse(small, "-o", tmp_path / name)
+
+    assert (done.returncode, (tmp_path / name).exists()) == (2, False)
+    assert done.stderr.startswith(b"invalid_option: The ending ." + name.lower().encode()[2:])
+    assert message in done.stderr
+    assert parse(small, "-o", tmp_path / name, "--format", "text").returncode == 0
 
 
 def test_words_have_lines_with_their_boxes(small: Path) -> None:
