@@ -59,6 +59,7 @@ def main(arguments: Sequence[str]) -> int:
         description="Parse a document and print its Markdown, or the documents of a folder or archive into files.",
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     add_arguments(parser)
     return run(parser.parse_args(arguments))

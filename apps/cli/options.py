@@ -35,8 +35,8 @@ FORMATS_BY_SUFFIX = {".txt": "text", ".json": "json", ".jsonl": "chunks", ".xlsx
 _HINTS_BY_SUFFIX = {
     ".csv": " The tables as CSV files in a ZIP archive: --format csv.",
     ".xml": " Words and their boxes as ALTO XML: --format alto.",
-    **dict.fromkeys((".doc", ".odt", ".rtf"), " A Word document: --format docx and a name that ends in .docx."),
-    **dict.fromkeys((".xls", ".ods", ".tsv"), " The tables as a workbook: --format xlsx and a name that ends in .xlsx."),
+    **dict.fromkeys((".doc", ".odt", ".rtf"), " A Word document: --format docx and a name ending in .docx."),
+    **dict.fromkeys((".xls", ".ods", ".tsv"), " A workbook of the tables: --format xlsx and a name ending in .xlsx."),
     **dict.fromkeys((".ppt", ".pptx", ".odp", ".epub", ".yaml", ".yml", ".tex", ".png", ".jpg", ".jpeg"), ""),
 }
 """Names that end so promise a format which the name alone does not choose."""
@@ -55,6 +55,11 @@ class UsageError(Exception):
         self.code = code
         self.detail = detail
         super().__init__(detail)
+
+
+class _RefusePassword(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_arguments: object) -> None:
+        parser.error("Other users could see a password in the command. Write it into a file: --password-file PATH.")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --format json: the boxes of words, lines or table cells, in the section grounded_items",
     )
     parser.add_argument("--password-file", metavar="PATH", help="a file with the document's password in its first line")
+    parser.add_argument("--password", action=_RefusePassword, nargs="?", help=argparse.SUPPRESS)
     parser.add_argument("--languages", default="", metavar="de,fr", help="languages of scans, the main one first")
     parser.add_argument("--no-ocr", action="store_true", help="use text layers only")
     parser.add_argument("--high-res-ocr", action="store_true", help="run OCR at a higher resolution; slower")
@@ -221,6 +227,8 @@ def check_options(options: argparse.Namespace) -> None:
             '(with make: ARGS="--server http://127.0.0.1:8000"). Or use --mode fast.',
         )
     if unknown := unknown_here(dict(options.options)):
+        if (name := unknown[0].rpartition(".")[2]) in NAMES:
+            raise UsageError("invalid_option", f"{unknown[0]} is not an option. Write --option {name}.")
         raise UsageError(
             "invalid_option",
             f"{unknown[0]} needs a running service. Pass its address with --server URL. Options that do not: "

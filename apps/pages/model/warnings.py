@@ -61,7 +61,8 @@ _SENTENCES = {
     ),
     "formula_not_computed": (
         "Formulas without a stored value are given as they are written. Ask for their values (input_options."
-        "spreadsheet.force_formula_computation_in_sheets), or save the file in a spreadsheet program and send the copy."
+        "spreadsheet.force_formula_computation_in_sheets; on the command line --option "
+        "force_formula_computation_in_sheets), or save the file in a spreadsheet program and send the copy."
     ),
     "quotes_not_closed": (
         "A quotation mark in a table of plain text is never closed, so quotation marks were read as characters."

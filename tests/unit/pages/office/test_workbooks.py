@@ -11,6 +11,7 @@ import xlsxwriter
 
 from apps.pages.model.blocks import BlockType, EmbeddedImage, Page, PageFailure
 from apps.pages.model.errors import TooManyElements
+from apps.pages.model.warnings import describe
 from apps.pages.office.sheets import content, sheet_rows
 from apps.pages.office.sheets.formulas.references import moved
 from apps.pages.output.render import grid_of
@@ -98,6 +99,7 @@ def test_formulas_without_a_value_are_given_as_written_and_said(path: Path) -> N
 
     assert tables(page) == [[["2", "=A1*$C$1"], ["3", "=A2*$C$1"], ["#DIV/0!", "two"]]]
     assert page.warnings == ("formula_not_computed",)
+    assert "on the command line --option force_formula_computation_in_sheets)" in describe(page.warnings[0])
 
 
 def test_formulas_are_computed_on_request(path: Path) -> None:
