@@ -20,7 +20,7 @@ from apps.cli.documents import local_document
 from apps.cli.exit_codes import INTERRUPTED, OK, PARTIAL, REFUSED, UNEXPECTED, USAGE
 from apps.cli.folders import parse_many
 from apps.cli.options import OUTPUT_FILES, UsageError, add_arguments, check_options, is_many, read_password
-from apps.cli.progress import Progress, attachments_line, write_line
+from apps.cli.progress import PDF_COPIED, Progress, attachments_line, write_line
 from apps.core.outbound.public_addresses import UrlNotAllowed
 from apps.pages.model.conversions import Conversion
 from apps.pages.model.errors import DocumentError, NoPictureOfPage, ParseError
@@ -150,7 +150,10 @@ def parse_here(
     convert = partial(convert_here, password=password, stack=stack)
     prints = LocalPrints(reader, document, password, office, limits, convert)
     if options.format == "pdf":
-        shutil.copyfile(prints.pdf(), folder / OUTPUT_FILES["pdf"])
+        pdf = prints.pdf()
+        shutil.copyfile(pdf, folder / OUTPUT_FILES["pdf"])
+        if pdf == document and not options.quiet:
+            write_line(PDF_COPIED)
         return False
     export = None
     if options.format in FILE_NAMES:

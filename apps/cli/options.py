@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,6 +47,10 @@ _SERVICE_OPTIONS = {
     **dict.fromkeys(("max-cost", "on-budget", "providers", "prompt")),
     **dict.fromkeys(("no-external", "no-cache", "no-check", "estimate"), False),
 }
+
+
+# Not for a terminal, which cannot show their bytes.
+_BINARY = frozenset({"xlsx", "pdf", "docx", "searchable_pdf", "archive_pdf", "csv", "zip"})
 
 
 class UsageError(Exception):
@@ -204,7 +209,7 @@ def check_options(options: argparse.Namespace) -> None:
     from apps.pages.model.text import languages
 
     check_format(options)
-
+    check_output(options)
     try:
         check_page_ranges(options.pages or "1")
     except PageOutOfRange as error:
@@ -254,6 +259,19 @@ def check_format(options: argparse.Namespace) -> None:
         detail = "--format docling needs a running service. Pass its address with --server URL."
         raise UsageError("invalid_option", detail)
     chunk_options(options)
+
+
+def check_output(options: argparse.Namespace) -> None:
+    """Raise UsageError if the result could not be written, before the document is parsed."""
+    if is_many(options.source):
+        return
+    if options.output:
+        if not (folder := Path(options.output).parent).is_dir():
+            raise UsageError("invalid_option", f"The folder {folder} does not exist. Create it, or pass another one.")
+        if Path(options.output).is_dir():
+            raise UsageError("invalid_option", f"{options.output} is a folder. Pass a file: -o FILE.")
+    elif options.format in _BINARY and not options.estimate and sys.stdout.isatty():
+        raise UsageError("invalid_option", f"A terminal cannot show {options.format}. Pass a file: -o FILE.")
 
 
 def check_server(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from apps.pages.model.media_types import PDF
 
 MAX_LISTED = 5
+PDF_COPIED = "The document is a PDF already and was copied. For a text layer: --format searchable_pdf."
 
 
 class Progress:

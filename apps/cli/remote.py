@@ -20,10 +20,11 @@ import msgspec
 from apps.cli import exit_codes
 from apps.cli.documents import is_url, local_document
 from apps.cli.options import OUTPUT_FILES, chunk_options
-from apps.cli.progress import Progress, attachments_line, write_line
+from apps.cli.progress import PDF_COPIED, Progress, attachments_line, write_line
 from apps.cli.remote_reports import cache_line, estimate_table, fallback_lines, pages_line, usage_line
 from apps.cli.remote_request import configuration
 from apps.pages.model.errors import DocumentError, ParseError
+from apps.pages.model.media_types import PDF
 
 _EXPAND = {
     "markdown": ("markdown_full", "markdown"),
@@ -90,6 +91,8 @@ def parse_on_server(options: argparse.Namespace, password: str | None, folder: P
                 write_line(line)
 
         _write_outputs(http, options, result, folder)
+        if options.format == "pdf" and metadata.get("media_type") == PDF and not options.quiet:
+            write_line(PDF_COPIED)
         failed = [page for page in result["markdown"]["pages"] if page.get("success") is False]
         for page in failed:
             write_line(f"page {page['page_number']}: {page.get('error', 'failed')}")

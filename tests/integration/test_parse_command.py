@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 import xlsxwriter
+from PIL import Image
 
 from apps.pages.sandbox.preload import assembled_pdf, small_pdf
 from tests.documents import hostile
@@ -106,7 +108,8 @@ def test_the_name_of_the_output_chooses_the_format(small: Path, tmp_path: Path) 
     ):
         assert parse(small, "-o", tmp_path / name).returncode == 0
         assert (tmp_path / name).read_bytes().startswith(begins)
-    assert parse(small, "-o", tmp_path / "a.pdf").returncode == 0
+    copied = parse(small, "-o", tmp_path / "a.pdf")
+    assert (copied.returncode, b"was copied. For a text layer: --format searchable_pdf." in copied.stderr) == (0, True)
     assert (tmp_path / "a.pdf").read_bytes() == small.read_bytes()
     assert parse(small, "-o", tmp_path / "b.pdf", "--format", "text").returncode == 0
     assert (tmp_path / "b.pdf").read_bytes() == b"Ready\n"
@@ -139,6 +142,27 @@ def test_no_pdf_is_made_of_a_web_page(tmp_path: Path) -> None:
     page.write_text("<!doctype html><p>Hello", encoding="utf-8")
     refused = parse(page, "--format", "pdf")
     assert (refused.returncode, refused.stdout, refused.stderr[:10]) == (3, b"", b"not_found:")
+    assert b"searchable_pdf" not in refused.stderr
+    picture = tmp_path / "picture.png"
+    Image.new("L", (20, 20)).save(picture)
+    assert b"Ask for --format searchable_pdf." in parse(picture, "--format", "pdf").stderr
+
+
+def test_a_terminal_gets_no_bytes_that_it_cannot_show(small: Path) -> None:
+    ours, terminal = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "parse", str(small), "--format", "docx"],
+        cwd=ROOT,
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(terminal)
+    os.close(ours)
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"invalid_option: A terminal cannot show docx. Pass a file: -o FILE.\n",
+    )
 
 
 def test_margins_can_be_left_out(tmp_path: Path) -> None:
@@ -262,7 +286,8 @@ def test_only_the_requested_pages_are_parsed(long: Path) -> None:
         (["SMALL", "--max-cost", "0"], 2, b"--max-cost needs a running service"),
         (["SMALL", "--max-cost", "-1", "--server", "http://127.0.0.1:9"], 2, b"'-1' is not a number of dollars"),
         (["SMALL", "--mode", "slow"], 2, b"invalid choice"),
-        (["SMALL", "-o", "/nowhere/at/all"], 2, b"/nowhere/at/all"),
+        (["SMALL", "-o", "/nowhere/at/all"], 2, b"invalid_option: The folder /nowhere/at does not exist."),
+        (["SMALL", "-o", "/"], 2, b"invalid_option: / is a folder."),
         ([], 2, b"FILE"),
         (["http://127.0.0.1/a.pdf"], 3, b"url_not_allowed"),
         (["http://[::ffff:10.0.0.1]/a.pdf"], 3, b"url_not_allowed"),

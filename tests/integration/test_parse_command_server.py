@@ -157,6 +157,14 @@ def test_options_for_models_are_sent_to_the_server(server: str, small: Path) -> 
     }
 
 
+def test_a_pdf_is_copied_with_a_message(server: str, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Api, "sections", {"job_metadata": {"media_type": "application/pdf"}})
+    done = parse(small, "--server", server, "--api-key", "right", "--format", "pdf")
+
+    assert done.returncode == 0, done.stderr
+    assert b"was copied. For a text layer: --format searchable_pdf." in done.stderr
+
+
 def test_boxes_are_fetched_from_the_server(server: str, small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     link = {"size_bytes": 18, "presigned_url": "https://elsewhere.example/api/v2/parse/signed/boxes"}
     sections = {"text": {}, "items": {}, "result_content_metadata": {"grounded_items": link}}

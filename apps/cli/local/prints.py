@@ -11,7 +11,7 @@ from apps.pages.conversion.converter import PACKAGES
 from apps.pages.model.conversions import Conversion, conversion_of, print_of
 from apps.pages.model.document_facts import DocumentFacts
 from apps.pages.model.errors import ConverterMissing, DocumentError
-from apps.pages.model.media_types import PDF
+from apps.pages.model.media_types import PDF, is_structured
 from apps.pages.model.office_options import OfficeOptions
 from apps.pages.sandbox.client import Limits, Reader
 
@@ -22,7 +22,7 @@ NO_PROGRAM = (
 
 
 class NoPdf(DocumentError):
-    """The document is not a PDF, and none is made of it. Of a picture ask for --format searchable_pdf."""
+    """The document is not a PDF, and none is made of it. Ask for another format, such as --format docx."""
 
     code = "not_found"
 
@@ -46,7 +46,9 @@ class LocalPrints:
             return printed
         conversion = conversion_of(self._facts.media_type)
         if conversion is None or conversion.target.media_type != PDF:
-            raise NoPdf
+            if is_structured(self._facts.media_type):
+                raise NoPdf
+            raise NoPdf("The document is a picture, of which no PDF is made. Ask for --format searchable_pdf.")
         return self.convert(self.document, conversion)
 
     def printed(self) -> Path | None:
