@@ -23,7 +23,7 @@ from apps.cli.options import OUTPUT_FILES, UsageError, add_arguments, check_opti
 from apps.cli.progress import PDF_COPIED, Progress, attachments_line, write_line
 from apps.core.outbound.public_addresses import UrlNotAllowed
 from apps.pages.model.conversions import Conversion
-from apps.pages.model.errors import DocumentError, NoPictureOfPage, ParseError
+from apps.pages.model.errors import DocumentError, NoPictureOfPage, NoTables, ParseError
 from apps.pages.model.warnings import describe
 from apps.pages.output.exports.options import FILE_NAMES, PLACE_WORDS
 from parse_project import env
@@ -44,12 +44,6 @@ exit codes:
 
 A failure prints one line on standard error: a code, a colon and a sentence that says what to do.
 """
-
-
-class NoTables(DocumentError):
-    """The document has no tables, so there is no workbook. Ask for another format."""
-
-    code = "not_found"
 
 
 def main(arguments: Sequence[str]) -> int:

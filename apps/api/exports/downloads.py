@@ -31,7 +31,8 @@ _NO_WORKBOOK = (
     "The result has no workbook: the document has no tables, or the job was not asked for it. Send "
     "output_options.tables_as_spreadsheet.enable when you parse it."
 )
-_NO_FILES = {DOCUMENT_PDF: _NO_PDF, "tables.xlsx": _NO_WORKBOOK}
+_NO_TABLES = "The document has no tables, so there are no CSV files. Fetch markdown.md."
+_NO_FILES = {DOCUMENT_PDF: _NO_PDF, "tables.xlsx": _NO_WORKBOOK, FILES_OF_EXPORTS["csv"]: _NO_TABLES}
 
 
 class ResultFile(ApiView):

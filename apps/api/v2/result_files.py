@@ -28,7 +28,7 @@ from apps.jobs.errors import JobNotFinished
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.export_source import USUAL_CHUNKS
 from apps.jobs.stages.exports import make_export
-from apps.pages.model.errors import NoPictureOfPage
+from apps.pages.model.errors import NoPictureOfPage, NoTables
 from apps.pages.model.media_types import PDF
 from apps.pages.output.assembly import GROUNDED_ITEMS, RAW_WORDS, SPREADSHEET
 from apps.pages.output.exports.options import ChunkOptions
@@ -154,6 +154,8 @@ def open_file(job: ParseJob, name: str, chunks: ChunkOptions = USUAL_CHUNKS) -> 
         raise Overloaded("Too many exports are made at the moment. Try again in a moment.")
     try:
         return make_export(job, BY_FILE_NAME[name], chunks)
+    except NoTables:
+        return None
     finally:
         making.release()
 

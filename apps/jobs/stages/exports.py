@@ -28,8 +28,8 @@ def make_export(job: ParseJob, export: Export, chunks: ChunkOptions = USUAL_CHUN
     """Make an export of the job's result and return its size and bytes; None if the job has no result.
 
     It is kept with the result, except chunks with other options than usual. Raise JobNotFinished while pages of the
-    result are parsed again, ResultMissing if their content is gone, and for an export with pictures of pages what
-    ``export_source`` raises.
+    result are parsed again, ResultMissing if their content is gone, NoTables if the export has nothing else, and for an
+    export with pictures of pages what ``export_source`` raises.
     """
     if not job.result_folder:
         return None

@@ -15,7 +15,7 @@ from apps.documents.errors import S3FolderNotAllowed
 from apps.jobs.models import ParseJob
 from apps.jobs.stages.export_source import export_source
 from apps.pages.model.blocks import Page, PageFailure
-from apps.pages.model.errors import DocumentError, PageError
+from apps.pages.model.errors import DocumentError, NoTables, PageError
 from apps.pages.output.assembly import GROUNDED_ITEMS, MAX_MEMORY_BYTES, OUTPUTS, RAW_WORDS, SPREADSHEET
 from apps.pages.output.exports.registry import EXPORTS
 
@@ -76,6 +76,8 @@ def _exports(
                     warn=noted.append,
                 )
                 export.write(source, out)
+            except NoTables:
+                continue
             except (DocumentError, PageError) as error:
                 logger.warning("The export %s of %s could not be made for S3: %s", name, job.pk, error)
                 warnings.append(NOT_WRITTEN)

@@ -206,6 +206,12 @@ class PageTooLarge(PageError):
     code = "page_too_large"
 
 
+class NoTables(DocumentError):
+    """The document has no tables, so there is no file of them. Ask for another format."""
+
+    code = "not_found"
+
+
 class NoPictureOfPage(PageError):
     """The pages have no pictures: the document is read from its structure. Send images_to_save: screenshot."""
 

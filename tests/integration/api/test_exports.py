@@ -123,6 +123,17 @@ def test_the_archive_has_every_file_of_the_result(api: Api, job_id: str) -> None
         assert archive.read("tables/page_1_table_1.csv").decode("utf-8-sig") == "Cargo,Tons\nCoal,1200\n"
 
 
+def test_a_document_without_tables_has_no_archive_of_them(api: Api, finish: Finish, tmp_path: Path) -> None:
+    letter = Path(write_pdf(tmp_path / "letter.pdf", Sheet().text(72, 72, "Dear Sir"))).read_bytes()
+    job_id = api.parse(letter).json()["id"]
+    finish(job_id)
+    refused = api.get(f"{PARSE}/{job_id}/result/tables.zip")
+    assert code_of(refused, 404) == "not_found"
+    assert "no tables" in refused.json()["detail"]
+    listed = body_of(api.job(job_id, "csv_content_metadata"))["result_content_metadata"]
+    assert listed["csv"]["exists"] is False
+
+
 def test_a_result_is_a_docling_document_too(api: Api, job_id: str) -> None:
     document = json.loads(content_of(api.get(f"{PARSE}/{job_id}/result/docling.json")))
     assert (document["schema_name"], document["origin"]["filename"]) == ("DoclingDocument", "report.pdf")

@@ -56,7 +56,7 @@ def test_a_document_is_read_from_s3_and_its_result_written_there(
         input_s3_path=path,
         input_s3_region="eu-west-1",
         output_s3_path_prefix=prefix,
-        output_s3_exports="chunks, searchable_pdf",
+        output_s3_exports="chunks, searchable_pdf, csv",
     )
 
     assert created.status_code == 200, created.content

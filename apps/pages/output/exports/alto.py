@@ -7,7 +7,7 @@ from typing import BinaryIO
 from xml.sax.saxutils import escape, quoteattr
 
 from apps.pages.model.blocks import BlockType, Page, PageFailure
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.output.exports.text_lines import placed_lines
 from apps.pages.output.exports.xml_text import xml_text
 
@@ -51,7 +51,7 @@ def _page(page: Page) -> Iterator[str]:
                 )
                 yield "</TextLine>"
             yield "</TextBlock>"
-        elif block.type is BlockType.PICTURE:
+        elif block.type is BlockType.PICTURE and block.box != NO_BOX:
             yield f'<Illustration ID="block_{name}" {_place(block.box)}/>'
     yield "</PrintSpace>"
     yield "</Page>"

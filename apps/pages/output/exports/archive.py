@@ -9,6 +9,7 @@ from typing import IO, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from apps.pages.model.blocks import BlockType, Page, PageFailure
+from apps.pages.model.errors import NoTables
 from apps.pages.output import render
 
 _BYTE_ORDER_MARK = "\ufeff"
@@ -26,9 +27,11 @@ def added(archive: ZipFile, name: str) -> Iterator[IO[bytes]]:
 
 
 def write_tables(pages: Iterable[Page | PageFailure], out: BinaryIO) -> None:
-    """Write an archive with ``page_2_table_1.csv`` for each table of these pages."""
+    """Write an archive with ``page_2_table_1.csv`` for each table of these pages. Raise NoTables if there is none."""
     with ZipFile(out, "w") as archive:
         add_tables(archive, pages)
+        if not archive.namelist():
+            raise NoTables
 
 
 def add_tables(archive: ZipFile, pages: Iterable[Page | PageFailure], folder: str = "") -> None:

@@ -7,7 +7,7 @@ from html import escape
 from typing import BinaryIO
 
 from apps.pages.model.blocks import BlockType, Page, PageFailure
-from apps.pages.model.geometry import Box
+from apps.pages.model.geometry import NO_BOX, Box
 from apps.pages.output.exports.text_lines import placed_lines
 
 # hOCR has whole pixels; those of a scan at 300 dpi keep a quarter of a point.
@@ -41,7 +41,7 @@ def _page(page: Page) -> Iterator[str]:
     yield f'<div class="ocr_page" id="page_{page.number}" title="{facts}">'
     for count, block in enumerate(page.blocks, 1):
         name = f"{page.number}_{count}"
-        if block.type is BlockType.PICTURE:
+        if block.type is BlockType.PICTURE and block.box != NO_BOX:
             yield f'<div class="ocr_photo" id="photo_{name}" title="{_bbox(block.box)}"></div>'
         lines = list(placed_lines(block))
         if not lines:

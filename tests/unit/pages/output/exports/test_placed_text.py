@@ -106,6 +106,13 @@ def test_alto_has_each_word_with_its_place_and_confidence() -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_a_picture_without_a_place_is_in_no_file_of_places() -> None:
+    picture = Block(BlockType.PICTURE, NO_BOX)
+    assert b'class="ocr_photo"' not in written(write_hocr, page(picture))
+    assert b"<Illustration" not in written(write_alto, page(picture))
+    assert b'class="ocr_photo"' in written(write_hocr, page(Block(BlockType.PICTURE, Box(72, 400, 172, 500))))
+
+
 def test_the_text_layer_of_the_pdf_has_our_words_in_our_boxes() -> None:
     found = words_in_pdf(written(write_searchable_pdf, page(SCAN)))
     assert [text for text, _ in found] == [word.text for word in SCAN.lines[0].words]
