@@ -81,7 +81,8 @@ ALL_SCOPES = " ".join(Scope.values)
 def validate_scopes(value: str) -> None:
     unknown = sorted(set(value.split()) - set(Scope.values))
     if unknown or not value.split():
-        raise ValidationError(f"Scopes are {', '.join(Scope.values)}, with blanks between.")
+        wrong = f"{unknown[0]!r} is not a scope. " if unknown else ""
+        raise ValidationError(f"{wrong}Scopes are {', '.join(Scope.values)}, with blanks between: 'read parse'.")
 
 
 def validate_networks(value: str) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.accounts import audit, services
 from apps.accounts.errors import ProjectBeingDeleted
-from apps.accounts.models import ALL_SCOPES
+from apps.accounts.models import ALL_SCOPES, Project
 
 MAX_DAYS = 36_500
 
@@ -38,6 +38,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["expires_in_days"]
         expires_at = timezone.now() + timedelta(days=days) if days is not None else None
+        is_new = not Project.objects.filter(name=options["project"]).exists()
         try:
             _, key = services.create_api_key(
                 name=options["name"],
@@ -51,4 +52,6 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         audit.record_command("create API key", f"{options['name']} of {options['project']}")
+        if is_new and options["project"] != services.DEFAULT_PROJECT:  # the key alone goes to standard output
+            self.stderr.write(f"Project {options['project']} was created.", self.style.SUCCESS)
         self.stdout.write(key)

@@ -23,4 +23,4 @@ class Command(BaseCommand):
         if not revoked:
             raise CommandError(f"No valid key is called {options['name']!r} in project {options['project']!r}.")
         audit.record_command("revoke API key", f"{options['name']} of {options['project']}")
-        self.stdout.write(f"{revoked} key(s) revoked")
+        self.stdout.write("1 key was revoked." if revoked == 1 else f"{revoked} keys were revoked.")
