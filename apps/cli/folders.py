@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from apps.cli.exit_codes import OK, PARTIAL, REFUSED, SERVER, UNEXPECTED
 from apps.cli.options import OUTPUT_FILES, UsageError
-from apps.cli.progress import write_line
+from apps.cli.progress import listed, messages_about, write_line
 from apps.pages.model.document_facts import MAX_HEADER_OFFSET_BYTES
 from apps.pages.model.errors import DocumentError, EmptyFile, NoPictureOfPage, ParseError, UnsupportedDocument
 
@@ -37,6 +37,7 @@ def parse_many(options: argparse.Namespace, parse_one: ParseOne) -> int:
 
     source, target = _checked(options)
     codes: list[int] = []
+    failed: list[str] = []
     with ExitStack() as stack:
         reader = stack.enter_context(Reader())
         if source.is_dir():
@@ -48,18 +49,25 @@ def parse_many(options: argparse.Namespace, parse_one: ParseOne) -> int:
         for name, path in found:
             if path is None:
                 codes.append(REFUSED)
+                failed.append(name)
                 continue
             result = _result_path(target, name, options.format)
             if result in results:  # two entries of an archive may have one name
                 result = _result_path(target, f"{len(codes) + 1}-{name}", options.format)
             results.add(result)
             each = argparse.Namespace(**{**vars(options), "source": str(path), "output": str(result)})
-            codes.append(_parsed(name, each, reader, parse_one))
-            if not options.quiet:
-                write_line(f"{name}: {result}" if codes[-1] in (OK, PARTIAL) else f"{name}: no result")
+            with messages_about(name):
+                codes.append(_parsed(each, reader, parse_one))
+                if codes[-1] not in (OK, PARTIAL):
+                    failed.append(name)
+                elif not options.quiet:
+                    write_line(str(result))
     if not codes:
         raise UsageError("file_empty", "There is no document to parse. Pass a folder or archive with documents.")
-    if not any(code in (OK, PARTIAL) for code in codes):
+    if not options.quiet:
+        ending = f"; failed: {listed(failed)}" if failed else ""
+        write_line(f"{len(codes) - len(failed)} of {len(codes)} documents parsed{ending}")
+    if len(failed) == len(codes):
         return codes[0]
     return OK if not any(codes) else PARTIAL
 
@@ -83,7 +91,7 @@ def _result_path(target: Path, name: str, wanted: str) -> Path:
     return target / f"{name}{''.join(Path(OUTPUT_FILES.get(wanted, 'result.json')).suffixes)}"
 
 
-def _parsed(name: str, options: argparse.Namespace, reader: Reader, parse_one: ParseOne) -> int:
+def _parsed(options: argparse.Namespace, reader: Reader, parse_one: ParseOne) -> int:
     """Parse one document. Return its exit code, also if it fails, unless the next one would fail in the same way."""
     try:
         Path(options.output).parent.mkdir(parents=True, exist_ok=True)
@@ -93,10 +101,10 @@ def _parsed(name: str, options: argparse.Namespace, reader: Reader, parse_one: P
         code = int(getattr(error, "exit_code", REFUSED if is_refused else UNEXPECTED))
         if code == SERVER and not is_refused:  # the server cannot be reached, or refuses the key
             raise
-        write_line(f"{name}: {error.code}: {error.detail}")
+        write_line(f"{error.code}: {error.detail}")
         return code
     except OSError as error:
-        write_line(f"{name}: file_unreadable: {error}")
+        write_line(f"file_unreadable: {error}")
         return REFUSED
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from apps.pages.model.media_types import PDF
 
 MAX_LISTED = 5
+_subject = ""
 PDF_COPIED = "The document is a PDF already and was copied. For a text layer: --format searchable_pdf."
 
 
@@ -25,7 +27,7 @@ class Progress:
         finished = 0 < total <= done
         self.show(lambda: f"{done} of {total} pages", at_once=finished)
         if finished and self._terminal and not self._quiet:
-            write_line("")
+            sys.stderr.write("\n")
 
     def show(self, text: Callable[[], str], *, at_once: bool = False) -> None:
         """Show ``text()`` if the interval since the last text is over. ``text`` is called only then."""
@@ -43,18 +45,33 @@ class Progress:
             self._replace_line("")
 
     def _replace_line(self, text: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.write(f"\r\x1b[K{_subject if text else ''}{text}")
         sys.stderr.flush()
 
 
 def write_line(text: str) -> None:
     """Write a line to standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(f"{_subject}{text}\n")
     sys.stderr.flush()
+
+
+@contextmanager
+def messages_about(name: str) -> Iterator[None]:
+    """Begin all messages with this name of a document, those of other threads, too."""
+    global _subject
+    _subject = f"{name}: "
+    try:
+        yield
+    finally:
+        _subject = ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first names, and the number of the others."""
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(name or "(without a name)" for name in names[:MAX_LISTED]) + more
 
 
 def attachments_line(names: Sequence[str], media_type: str) -> str:
     """Return the line that names the files attached to a document. Those of a PDF are not parsed."""
-    listed = ", ".join(name or "(without a name)" for name in names[:MAX_LISTED])
-    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return f"attached files{', not parsed' if media_type == PDF else ''}: {listed}{more}"
+    return f"attached files{', not parsed' if media_type == PDF else ''}: {listed(names)}"

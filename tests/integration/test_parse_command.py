@@ -448,6 +448,23 @@ def test_the_documents_of_a_folder_have_a_result_each(many: Path, tmp_path: Path
     assert b"d.bin: unsupported_file_type: " in result.stderr
 
 
+def test_each_message_about_many_documents_names_its_document(many: Path, tmp_path: Path, small: Path) -> None:
+    with pikepdf.open(small) as document:
+        document.attachments["inner.txt"] = b"Hello"
+        document.save(many / "attached.pdf")
+    (many / "inner" / "e.pdf").write_bytes(hostile.encrypted("sesame"))
+    results = tmp_path / "results"
+
+    lines = parse(many, "-o", results).stderr.decode().splitlines()
+
+    assert lines[-1] == "3 of 5 documents parsed; failed: inner/c.docx, inner/e.pdf"
+    assert "attached.pdf: attached files, not parsed: inner.txt" in lines
+    assert f"a.txt: {results / 'a.txt.md'}" in lines
+    names = ("a.txt: ", "attached.pdf: ", "d.bin: ", "inner/b.pdf: ", "inner/c.docx: ", "inner/e.pdf: ")
+    assert all(line.startswith(names) for line in lines[:-1])
+    assert [line.split(": ")[:2] for line in lines if "e.pdf: " in line] == [["inner/e.pdf", "document_encrypted"]]
+
+
 def test_the_documents_of_an_archive_have_a_result_each(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "many.zip", "w") as archive:
         archive.writestr("../inner/a.txt", b"Hello")
