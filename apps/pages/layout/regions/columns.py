@@ -19,6 +19,9 @@ MAX_DEPTH = 8
 MIN_PARTED_COLUMNS = 4
 MIN_PARTED_SHARE = 0.75
 MIN_FREE_POINTS = 3.5
+# Spreadsheet programs set heads left and numbers right, so that a head and its numbers need not overlap. At least this
+# much is free between two cells.
+MIN_PADDING_POINTS = 0.5
 # A longer stretch that begins within a stretch of fewer rows replaces it.
 SHORT_STRETCH_ROWS = 6
 # White space, in line heights, that separates a table from the lines before and after it.
@@ -103,6 +106,10 @@ def _stretches(rows: Sequence[Row]) -> dict[int, tuple[int, Gutters]]:
                 if far - later >= 2 * SHORT_STRETCH_ROWS and all(_leaves_free(row, other) for row in rows[index:later]):
                     end, gutters = far, other
                     break
+            else:
+                far, other = _shared_gutters(rows, index + 1)
+                if far > end and gutters_under_heads(rows[index], rows[index + 1 : far], MIN_GUTTER_POINTS):
+                    end, gutters = far, other
         if gutters:
             stretches[index] = end, gutters
         index = end if gutters else index + 1
@@ -195,6 +202,25 @@ def _add_intervals(taken: Gutters, row: Row) -> Gutters:
         else:
             merged.append((x0, x1))
     return merged
+
+
+def gutters_under_heads(heads: Row, body: Sequence[Row], min_width: float) -> Gutters:
+    """Return the gutters of a row of heads and the rows of numbers below it, the first head over the first column.
+
+    Empty if there is not one head for each column, or if a head is not between the columns beside its own.
+    """
+    if len(heads) < 2 or not body or any(segment.block is not None for row in [heads, *body] for segment in row):
+        return []
+    if heads[-1].text[:1].isdigit() or not all(any(map(str.isdigit, row[-1].text)) for row in body):
+        return []
+    gaps = gaps_of(body, min_width)
+    if len(gaps) + 1 != len(heads):
+        return []
+    gutters = [
+        (max(left, head.x1), min(right, following.x0))
+        for (left, right), (head, following) in zip(gaps, itertools.pairwise(heads), strict=True)
+    ]
+    return gutters if all(right - left >= MIN_PADDING_POINTS for left, right in gutters) else []
 
 
 def gaps_of(rows: Sequence[Row], min_width: float) -> Gutters:

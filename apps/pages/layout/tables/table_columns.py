@@ -11,7 +11,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
-from apps.pages.layout.regions.columns import gaps_of
+from apps.pages.layout.regions.columns import gaps_of, gutters_under_heads
 from apps.pages.layout.tables.rulings import Ruling
 from apps.pages.layout.text.lines import segment_of_words, split_at_gaps, words_of
 from apps.pages.model.raw_page import TextRun
@@ -111,6 +111,8 @@ def gutters_of(lines: Sequence[Row], header_lines: int, *, enough: int | None = 
     if titles:
         lines = [line for number, line in enumerate(lines) if number not in titles]
         header_lines -= sum(1 for number in titles if number < header_lines)
+    if under_heads := gutters_of_numbers(lines):
+        return under_heads
     best: Gutters = []
     most = header_lines or MAX_HEADER_LINES_WITHOUT_RULING
     single = next((number for number, line in enumerate(lines) if len(line) > 1), 0)
@@ -123,6 +125,12 @@ def gutters_of(lines: Sequence[Row], header_lines: int, *, enough: int | None = 
             return best
     body = [line for line in lines[header_lines:] if len(line) > 1]
     return _with_crossed(body, best)
+
+
+def gutters_of_numbers(lines: Sequence[Row]) -> Gutters:
+    """Return the gutters of a table of numbers with a head over each column in its first line, else none."""
+    body = [line for line in lines[1:] if len(line) > 1]
+    return gutters_under_heads(lines[0], body, MIN_GUTTER_POINTS) if len(body) > 1 else []
 
 
 def _centred_titles(lines: Sequence[Row], size: float) -> set[int]:

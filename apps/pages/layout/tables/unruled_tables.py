@@ -42,6 +42,7 @@ def aligned_table(
     borders = table_columns.borders_of(band.rows, down)
     lines = table_columns.table_lines(band.rows, borders)
     heads = table_headers.header_lines(lines, across) or table_headers.lines_above_numbers(lines)
+    heads = heads or int(bool(table_columns.gutters_of_numbers(lines)))
     gutters = table_columns.with_borders(table_columns.gutters_of(lines, heads), borders)
     if not gutters or len(gutters) >= MAX_COLUMNS or (len(gutters) == 1 and _is_contents(lines)):
         return None

@@ -284,3 +284,36 @@ def test_tables_between_rules_side_by_side_are_two(parse: Parse) -> None:
 
     for name in ("Sort", "Grain"):
         assert f"<table><tr><th>{name}</th><th>Sacks</th><th>Cost</th></tr><tr><td>Rye</td><td>21</td>" in markdown
+
+
+MONTHS = (("Jan", "Feb", "Mar"), ("1", "2", "3"))
+AMOUNTS = {"short": ("7", "8", "9"), "long": ("10250", "98700", "41200"), "mixed": ("7", "1250000", "41.50")}
+
+
+@pytest.mark.parametrize("amounts", AMOUNTS)
+@pytest.mark.parametrize("set_heads", ["left", "middle", "right"])
+@pytest.mark.parametrize("months", MONTHS)
+@pytest.mark.parametrize("columns", [2, 3, 4, 5])
+def test_a_head_is_over_the_numbers_of_its_cell_however_both_are_set(
+    parse: Parse, columns: int, months: Sequence[str], set_heads: str, amounts: str
+) -> None:
+    table = [["Month", "North", "South", "Q3", "West"][:columns]]
+    table += [[month, *[amount] * (columns - 1)] for month, amount in zip(months, AMOUNTS[amounts], strict=True)]
+
+    found = rows(parse(printed(table, set_heads)).markdown)
+
+    heads = "".join(f"<th>{text}</th>" for text in table[0])
+    lines = ["".join(f"<td>{text}</td>" for text in line) for line in table[1:]]
+    assert [row.split("</tr>")[0] for row in found] == [heads, *lines]
+
+
+def printed(table: Sequence[Sequence[str]], set_heads: str) -> Sheet:
+    """Return a table as spreadsheet programs print it: two points between cells, and the numbers set right."""
+    sheet = Sheet()
+    for number, line in enumerate(table):
+        for column, text in enumerate(line):
+            left, free = 61 + 60 * column, 58 - 5.4 * len(text)
+            place = ("right" if text[0].isdigit() else "left") if number else set_heads
+            x = left + {"left": 0, "middle": free / 2, "right": free}[place]
+            sheet.typed(x, 120 + 13 * number, [text])
+    return sheet
