@@ -205,7 +205,8 @@ def _add_intervals(taken: Gutters, row: Row) -> Gutters:
 
 
 def gutters_under_heads(heads: Row, body: Sequence[Row], min_width: float) -> Gutters:
-    """Return the gutters of a row of heads and the rows of numbers below it, the first head over the first column.
+    """Return the gutters of a row of heads and the rows of numbers below it, the first head over the first column,
+    or over the second if it begins to the right of the first.
 
     Empty if there is not one head for each column, or if a head is not between the columns beside its own.
     """
@@ -214,9 +215,12 @@ def gutters_under_heads(heads: Row, body: Sequence[Row], min_width: float) -> Gu
     if heads[-1].text[:1].isdigit() or not all(any(map(str.isdigit, row[-1].text)) for row in body):
         return []
     gaps = gaps_of(body, min_width)
+    gutters: Gutters = []
+    if len(gaps) == len(heads) and heads[0].x0 > gaps[0][0]:
+        gutters, gaps = [(gaps[0][0], min(gaps[0][1], heads[0].x0))], gaps[1:]
     if len(gaps) + 1 != len(heads):
         return []
-    gutters = [
+    gutters += [
         (max(left, head.x1), min(right, following.x0))
         for (left, right), (head, following) in zip(gaps, itertools.pairwise(heads), strict=True)
     ]

@@ -307,13 +307,24 @@ def test_a_head_is_over_the_numbers_of_its_cell_however_both_are_set(
     assert [row.split("</tr>")[0] for row in found] == [heads, *lines]
 
 
+@pytest.mark.parametrize("set_heads", ["left", "middle", "right"])
+def test_a_column_of_labels_without_a_head_leaves_the_heads_over_their_numbers(parse: Parse, set_heads: str) -> None:
+    table = [("", "North", "South"), ("Jan", "10", "7"), ("Feb", "40", "25"), ("March", "15", "1250000")]
+
+    found = rows(parse(printed(table, set_heads)).markdown)
+
+    assert found[0].startswith("<th></th><th>North</th><th>South</th></tr>")
+    assert found[1].startswith("<td>Jan</td><td>10</td><td>7</td></tr>")
+    assert found[3].startswith("<td>March</td><td>15</td><td>1250000</td></tr>")
+
+
 def printed(table: Sequence[Sequence[str]], set_heads: str) -> Sheet:
     """Return a table as spreadsheet programs print it: two points between cells, and the numbers set right."""
     sheet = Sheet()
     for number, line in enumerate(table):
         for column, text in enumerate(line):
             left, free = 61 + 60 * column, 58 - 5.4 * len(text)
-            place = ("right" if text[0].isdigit() else "left") if number else set_heads
+            place = ("right" if text[:1].isdigit() else "left") if number else set_heads
             x = left + {"left": 0, "middle": free / 2, "right": free}[place]
             sheet.typed(x, 120 + 13 * number, [text])
     return sheet
