@@ -19,11 +19,25 @@ from apps.parsing.answers.normalized_words import PageWords
 MAX_OUTSIDE_SHARE = 0.2
 # ... and at least this share in one. With fewer it may be the text of a picture, or invented.
 MIN_INSIDE_SHARE = 0.15
+# The labels of the axes of a chart are this near.
+LABELS_BESIDE_POINTS, LABELS_BELOW_POINTS = 40.0, 24.0
 
 
 def figures_of(page: Page) -> list[Box]:
-    """Return the boxes of the page's pictures and charts, without a picture behind the whole page."""
-    boxes = [block.box for block in page.blocks if block.type is BlockType.PICTURE] + list(page.figures)
+    """Return the boxes of the page's pictures, and of its charts with their labels; none behind the whole page.
+
+    Other drawn figures are left out: their words are those of a diagram, which an answer has to keep.
+    """
+    boxes = [block.box for block in page.blocks if block.type is BlockType.PICTURE]
+    boxes += [
+        Box(
+            chart.x0 - LABELS_BESIDE_POINTS,
+            chart.top - LABELS_BELOW_POINTS,
+            chart.x1 + LABELS_BESIDE_POINTS,
+            chart.bottom + LABELS_BELOW_POINTS,
+        )
+        for chart in page.charts
+    ]
     area = BACKGROUND_SHARE * page.width * page.height
     return [box for box in boxes if box.width * box.height < area]
 

@@ -192,7 +192,8 @@ CHART_LABELS = ("Harvest of the mill", "Oats", "Rye", "0", "50", "100", "150", "
 def chart_page() -> Page:
     labels = [lines_block(text, top=420 + 15.0 * n, x=90, width=60) for n, text in enumerate(CHART_LABELS)]
     of = page(lines_block(*PROSE, top=150, width=420), *labels)
-    return msgspec.structs.replace(of, figures=(Box(80, 410, 400, 560),))
+    chart = Box(80, 410, 400, 560)
+    return msgspec.structs.replace(of, figures=(chart,), charts=(chart,))
 
 
 def test_a_chart_as_a_table_of_its_values_is_accepted_from_a_model_that_sees_it() -> None:
