@@ -29,7 +29,7 @@ class ApiView(APIView):
     throttle_classes: tuple[type[KeyRateLimit], ...] = (KeyRateLimit,)
     http_method_names = ["get", "head", "post", "put", "delete"]  # noqa: RUF012
     scopes: Scopes
-    refuses_unknown_parameters = True
+    refuses_unknown_parameters = False  # some of LlamaParse's clients send more than its description has
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -91,7 +91,6 @@ class PublicView(ApiView):
     authentication_classes = ()
     permission_classes = ()
     throttle_classes = ()
-    refuses_unknown_parameters = False
 
 
 def caller_of(request: Request) -> Caller:

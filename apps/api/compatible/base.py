@@ -59,7 +59,6 @@ class CompatibleView(ApiView):
     """A view of another service's API, whose clients may send parameters of that service."""
 
     authentication_classes = (KeyInOtherHeaders,)
-    refuses_unknown_parameters = False
 
 
 def submit(request: Request, source: Upload | Document, accepted: JobRequest) -> ParseJob:

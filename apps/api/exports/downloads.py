@@ -36,6 +36,7 @@ _NO_FILES = {DOCUMENT_PDF: _NO_PDF, "tables.xlsx": _NO_WORKBOOK, FILES_OF_EXPORT
 
 
 class ResultFile(ApiView):
+    refuses_unknown_parameters = True
     scopes = READS
 
     @extend_schema(

@@ -81,6 +81,7 @@ class Event:
 
 
 class ParseEvents(ApiView):
+    refuses_unknown_parameters = True
     scopes = READS
 
     http_method_names = ["get"]  # noqa: RUF012

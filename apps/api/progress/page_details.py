@@ -77,6 +77,7 @@ class JobPageDetails(JobPageState):
 
 
 class ParsePage(ApiView):
+    refuses_unknown_parameters = True
     scopes = READS
 
     @extend_schema(

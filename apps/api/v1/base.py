@@ -15,10 +15,7 @@ class FirstApiView(ApiView):
 
     The synchronous methods of LlamaParse's Python client start a new event loop for each call, and keep one HTTP client
     for all of them. A connection kept from an earlier loop makes the next call fail.
-    Unknown query parameters are ignored, as LlamaParse does: clients of many years and languages send requests here.
     """
-
-    refuses_unknown_parameters = False
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         finished = super().finalize_response(request, response, *args, **kwargs)

@@ -84,6 +84,7 @@ class EstimateResponse(BaseModel):
 
 
 class ParseEstimate(ApiView):
+    refuses_unknown_parameters = True
     scopes = READS_BY_POST
 
     @extend_schema(

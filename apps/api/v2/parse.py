@@ -196,6 +196,7 @@ class RetryParse(ApiView):
 
 
 class ParsePages(ApiView):
+    refuses_unknown_parameters = True
     scopes = READS
 
     @extend_schema(

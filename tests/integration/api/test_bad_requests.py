@@ -343,8 +343,6 @@ def test_an_empty_file_in_a_form_is_refused(api: Api) -> None:
 @pytest.mark.parametrize(
     ("address", "sent", "known"),
     [
-        (FILES, "page_sise=1", "page_size"),
-        (f"{PARSE}/pjb-1", "expnd=markdown", "expand"),
         (f"{PARSE}/pjb-1/pages", "page=2", "page_token"),
         (f"{PARSE}/pjb-1/result/chunks.jsonl", "formatt=csv", "max_tokens"),
         ("/api/queue-statusz", "queue_prefx=ocr", "queue_prefix"),
@@ -361,15 +359,9 @@ def test_a_mistyped_query_parameter_is_refused_with_the_known_ones(
     assert known in problem["msg"]
 
 
-def test_the_first_api_ignores_unknown_query_parameters(api: Api) -> None:
-    assert api.get("/api/v1/parsing/history?limit=5").status_code == 200
-
-
-def test_an_option_in_the_query_of_an_upload_is_refused(api: Api) -> None:
-    response = api.post(f"{PARSE}/upload?tier=agentic", {"file": io.BytesIO(long_document(1))})
-
-    assert code_of(response, 422) == "invalid_option"
-    assert not Document.objects.exists()
+@pytest.mark.parametrize("address", ["/api/v1/parsing/history?limit=5", f"{FILES}?pollingInterval=1000"])
+def test_addresses_of_llamaparse_ignore_unknown_query_parameters(api: Api, address: str) -> None:
+    assert api.get(address).status_code == 200
 
 
 def test_query_parameters_of_official_clients_are_accepted(api: Api) -> None:
