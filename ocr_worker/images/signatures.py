@@ -1,6 +1,6 @@
 """Find signatures on a page: large connected strokes of a pen that no engine read, at a line or a word for signatures.
 
-Only the place is found. Nothing tells whose signature it is.
+Only the place is found: who signed is not known.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _OTHER_FIELDS = re.compile(
     r"dirección|phone|tel|telefon|e-?mail|title|titel|city|zip|iban|amount|betrag|total)\b|дата|имя|адрес|日期|姓名|氏名|住所",
     re.IGNORECASE,
 )
-# All lengths are in heights of the text of the page. A line for signatures has this length, and without a word for them
-# no upright ruling touches it: a table has such.
+# All lengths are in heights of the text of the page. A line for signatures has this length. One without a word for
+# signatures beside it counts only if no upright ruling touches it, as in a table.
 MIN_LINE, MAX_LINE = 6.0, 45.0
 # A signature is this far from its line or word: above it, below it, and to its right.
 MAX_ABOVE, MAX_BELOW, MAX_BESIDE = 5.0, 2.2, 32.0
@@ -41,8 +41,8 @@ MIN_HEIGHT, MAX_HEIGHT, MIN_WIDTH, MAX_WIDTH = 1.25, 7.0, 2.5, 34.0
 MIN_SHAPE, MAX_SHAPE = 0.9, 14.0
 # Parts of a signature are this near to each other; smaller ones are specks.
 MAX_GAP, MIN_PART = 0.9, 0.3
-# The largest stroke has this length and share of the width; letters of print are not connected. Long strokes, of this
-# length, have this share of the ink.
+# The largest stroke has at least this length and this share of the width, because letters of print are not connected.
+# Strokes of at least MIN_LONG_STROKE have at least the share MIN_STROKE_INK of the ink.
 MIN_STROKE_LENGTH, MIN_STROKE_WIDTH, MIN_LONG_STROKE, MIN_STROKE_INK = 2.2, 0.28, 1.5, 0.6
 # Shorter upright rulings may be strokes of a signature.
 MIN_UPRIGHT = 3.5
@@ -52,17 +52,18 @@ MIN_INK, MAX_INK, MAX_PEN = 0.015, 0.31, 0.3
 MIN_DIRECTIONS = 0.74
 # The strokes enclose at most this share of the box: stamps and logos enclose more.
 MAX_ENCLOSED = 0.62
-# Words with this confidence are text. Engines read loops as letters, and connected ink as this sure as it may be text.
+# Words with at least the first confidence are text, not a signature. Connected ink is text only with at least the
+# second one and if it is at most LARGE high, because engines read loops as letters.
 MIN_READ, MIN_READ_IF_CONNECTED, LARGE = 0.8, 0.97, 1.35
 MIN_CONFIDENCE = 0.6
 # Strokes around this many printed words are those of a stamp.
 MIN_WORDS_OF_STAMP = 2
-# More letters after a word for signatures are no ending of it.
+# A word for signatures may have at most this many letters more, as an ending.
 MAX_ENDING = 3
 RULING_SPACE = 5
 """Pixels above and below a ruling in which a stroke that touches it has ink."""
 MAX_PLACES, MAX_PARTS, MAX_HIDDEN = 60, 400, 400
-"""A page has fewer places for signatures, and a place has fewer strokes; a place with more is a drawing."""
+"""Limits of a page: more places are not searched, and a place with more strokes is taken for a drawing."""
 
 
 class FoundSignature(NamedTuple):

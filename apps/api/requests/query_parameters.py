@@ -20,17 +20,14 @@ MAX_PAGE_SIZE = 1000
 MAX_VALUES = 1000
 MAX_VALUE_CHARS = 1000
 MAX_LISTED = 10
-ACCEPTED_EVERYWHERE = frozenset(
-    {"project_id", "organization_id", "expand", "force", "include_deleted", "include_total", "configuration_id"}
-)
-"""Parameters that LlamaParse's clients send to some addresses. Where they have no effect, the response is right without
-them: there are no organizations, nothing that was deleted is kept, and nothing needs force."""
+ACCEPTED_EVERYWHERE = frozenset({"project_id", "organization_id"})
+"""LlamaParse's clients send these everywhere. A key belongs to one project, and a wrong ``project_id`` is not found."""
 Row = TypeVar("Row", bound=Model)
 Value = TypeVar("Value", bound=str)
 
 
 def check_names(request: Request, known: Collection[str]) -> None:
-    """Raise InvalidOptions if the query has other names than ``known`` and those that clients send everywhere."""
+    """Raise InvalidOptions if the query has other names than ``known`` and ``ACCEPTED_EVERYWHERE``."""
     unknown = [name for name in request.GET if name not in known and name not in ACCEPTED_EVERYWHERE]
     if unknown:
         instead = f"Send only: {', '.join(known)}." if known else "This address has none."

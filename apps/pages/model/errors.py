@@ -213,7 +213,7 @@ class NoTables(DocumentError):
 
 
 class NoPictureOfPage(PageError):
-    """The pages have no pictures: the document is read from its structure. Send images_to_save: screenshot."""
+    """This document has no pictures of its pages. Parse an office document with images_to_save: screenshot for them."""
 
     code = "no_page_picture"
 

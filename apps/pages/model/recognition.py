@@ -53,7 +53,7 @@ class RecognizedLine(msgspec.Struct, frozen=True):
 
 
 class RecognizedSignature(msgspec.Struct, frozen=True):
-    """A place where somebody signed by hand."""
+    """A signature by hand on a scan. ``confidence``: that it is a signature."""
 
     box: Box
     confidence: Share

@@ -22,7 +22,7 @@ MAX_OBJECTS, MAX_FORM_DEPTH, MAX_SEGMENTS = 100_000, 12, 4_000
 MIN_PICTURE_SIDE_POINTS = 8.0
 # A side is slanted if it goes this far down for each point across, and the other way round.
 MIN_SLANT = 0.05
-# Only larger shapes are cut at their clipping paths, at so many of them with fewer points.
+# Larger shapes are cut at their clipping paths: at most this many paths, each of at most this many points.
 MIN_CLIPPED_POINTS, MAX_CLIP_PATHS, MAX_CLIP_SEGMENTS = 24.0, 8, 50
 # Of a page with more shapes, those in the same places of a grid of this size are one.
 MAX_SHAPES, SHAPE_GRID_POINTS = 2_000, 16.0

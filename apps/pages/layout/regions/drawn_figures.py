@@ -30,7 +30,8 @@ MIN_THICKNESS_POINTS = 3.0
 MAX_CAPTION_SPACE_POINTS = 40.0
 # A block with this many words or letters is text; at most this share of a figure is text.
 MIN_TEXT_WORDS, MIN_TEXT_LETTERS, MAX_TEXT_SHARE = 14, 70, 0.2
-# Without a sign of a chart and without a caption at most this share is text and labels, and so many letters are text.
+# A figure without bars, scales and caption has at most this share of text and labels, and text of at most this many
+# letters.
 MAX_WRITTEN_SHARE, MAX_LETTERS = 0.4, 250
 # A mark around a text that is this wide, as a share of the page, is the background of the text.
 MIN_TEXT_WIDTH_SHARE = 0.3
@@ -38,7 +39,8 @@ MIN_TEXT_WIDTH_SHARE = 0.3
 MAX_LABEL_SPACE_POINTS, MAX_LABELS_POINTS = 8.0, 32.0
 # A raster picture that covers this share of a figure is the figure.
 MAX_PICTURE_SHARE = 0.3
-# A page with more marks is a drawing as a whole, with more places of marks a pattern; both would take long to compare.
+# Figures are not looked for on a page with more marks (a drawing as a whole) or more clusters (a pattern): comparing
+# them all would take too long.
 MAX_MARKS, MAX_CLUSTERS = 4_000, 200
 
 

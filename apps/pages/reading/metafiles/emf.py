@@ -139,7 +139,7 @@ class _EmfPlayer:
         font = self._device.font
         raw = record[start : start + (2 if is_wide else 1) * count]
         text = font.shown(raw.decode("utf-16-le", errors="replace")) if is_wide else font.decoded(raw)
-        count = min(count, len(text))  # other numbers of characters are lies
+        count = min(count, len(text))  # the file may claim more characters than it has
         step = 8 if options & _BOTH_DISTANCES else 4
         width = 0
         if distances and distances + step * count <= len(record):
