@@ -149,7 +149,7 @@ def degraded(image: Image.Image, number: int) -> Image.Image:
     chance = random.Random(number)
     image = image.rotate(chance.uniform(-1.5, 1.5), Image.Resampling.BICUBIC, fillcolor=255)
     image = image.filter(ImageFilter.GaussianBlur(chance.uniform(0.6, 1.1)))
-    pixels = np.asarray(image, np.float32)
+    pixels = np.asarray(image, np.float64)
     noise = np.random.default_rng(number)
     pixels = 225 - (255 - pixels) * chance.uniform(0.6, 0.85) + noise.normal(0, 10, pixels.shape)
     pixels[noise.random(pixels.shape) < 0.0008] = 30

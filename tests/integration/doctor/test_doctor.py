@@ -23,6 +23,7 @@ from django.test import Client
 
 from apps.documents.models import Removal
 from apps.jobs.scheduling import pauses, workers
+from apps.providers.calls.client import Client as ProviderClient
 from apps.providers.models import Deployment, Provider
 from apps.supervisor.processes import MARKER
 from tests.acceptance.running_service import MANAGE
@@ -296,6 +297,7 @@ def test_live_workers_are_found(redis: Service) -> None:
 
 def test_providers_are_called_only_with_the_option(redis: Service, provider: FakeProvider) -> None:
     provider.read_pictures()
+    ProviderClient().warm_up()  # to import the client takes seconds, on a busy machine more than a check may take
     deploy(provider, "openai", name="house")
     deploy(provider, "azure", name="free", prices=None)  # no price list has a model of this name
 
